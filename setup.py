@@ -1,0 +1,89 @@
+"""The extension modules: one per instruction-set tier, each of them optional.
+
+FASTACT_DISABLE_EXTENSIONS=1 builds none (a pure Python wheel); FASTACT_REQUIRE_EXTENSIONS=1
+makes a failing compiler an error instead of a warning.
+"""
+
+import os
+import platform
+import runpy
+import sys
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+TIERS = runpy.run_path(os.path.join("fastact", "tiers.py"))["TIERS"]
+
+# Products are fused in the source, where it is wanted (fastact/elementary.pxd). The two other
+# flags change no result; without them no loop vectorises.
+UNIX_FLAGS = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+
+
+def flag(name):
+    return os.environ.get(name, "0") not in ("", "0")
+
+
+class BuildTiers(build_ext):
+    """Builds the modules side by side, each with its tier's flags; elsewhere the baseline alone."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
+    def build_extensions(self):
+        unix = self.compiler.compiler_type == "unix"
+        if not (unix and platform.machine() in ("x86_64", "AMD64")):
+            self.extensions = [e for e in self.extensions if not e.fastact_features]
+        for extension in self.extensions:
+            if unix:
+                # Each loop is one function: a formula that is left as a call is not vectorised.
+                extension.define_macros.append(
+                    ("CYTHON_INLINE", "inline __attribute__((always_inline))")
+                )
+                extension.extra_compile_args = [
+                    *UNIX_FLAGS,
+                    *(f"-m{feature}" for feature in extension.fastact_features),
+                ]
+                if "avx512f" in extension.fastact_features:
+                    extension.extra_compile_args.append("-mprefer-vector-width=512")
+        super().build_extensions()
+
+
+def extensions():
+    if flag("FASTACT_DISABLE_EXTENSIONS"):
+        return []
+    import numpy
+    from Cython.Build import cythonize
+
+    modules = []
+    for name in ["_cpu", *(f"_ufuncs_{tier}" for tier in TIERS)]:
+        modules.append(
+            Extension(
+                f"fastact.{name}",
+                [f"src/{name}.pyx"],
+                include_dirs=[numpy.get_include()],
+                define_macros=[
+                    ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION"),
+                    ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
+                ],
+                depends=["src/ufuncs.pxi", "fastact/elementary.pxd", "fastact/scalar.pxd"],
+            )
+        )
+    built = cythonize(
+        modules,
+        build_dir="build/cython",
+        nthreads=os.cpu_count() if sys.platform == "linux" else 0,
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+        },
+    )
+    for extension, features in zip(built, [(), *TIERS.values()]):
+        extension.fastact_features = features
+        extension.optional = not flag("FASTACT_REQUIRE_EXTENSIONS")  # cythonize drops it
+    return built
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildTiers})

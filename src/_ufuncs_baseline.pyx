@@ -1,0 +1,1 @@
+include "ufuncs.pxi"
