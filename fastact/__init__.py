@@ -1,0 +1,20 @@
+"""Activation functions and their derivatives as fast NumPy ufuncs.
+
+For each activation ``f`` of `fastact.activations`: ``f(x)``, ``f_derivative(x)``,
+``f_with_derivative(x)``, ``f_backward(grad, x)`` and, where the output determines the
+derivative, ``f_backward_from_output(grad, y)``.
+"""
+
+from fastact import backends
+from fastact.activations import functions
+
+__version__ = "0.1.0"
+
+#: The name of the backend whose functions these are.
+backend = backends.default()
+
+_bound = backends.load(backend)
+_names = [name for name, _, _ in functions()]
+globals().update({name: getattr(_bound, name) for name in _names})
+
+__all__ = ["backend", "backends", *_names]

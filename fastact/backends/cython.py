@@ -1,0 +1,55 @@
+"""The Cython backend: real ufuncs, built once per instruction-set tier."""
+
+import importlib.util
+import os
+from types import SimpleNamespace
+
+from fastact import _public
+from fastact.activations import functions
+from fastact.tiers import TIERS
+
+
+def built():
+    """The tiers whose extension module is installed, slowest first."""
+    return [name for name in TIERS if importlib.util.find_spec(f"fastact._ufuncs_{name}")]
+
+
+def runnable():
+    """The tiers that are built and that this CPU has the instructions for, slowest first."""
+    found = built()
+    if not found:
+        return []
+    from fastact._cpu import FEATURES
+
+    return [name for name in found if all(FEATURES[feature] for feature in TIERS[name])]
+
+
+def load_tier(name):
+    """A namespace of the public functions of one tier."""
+    if name not in TIERS or name not in runnable():
+        raise ImportError(
+            f"fastact: the tier {name!r} {_why_not(name)}; "
+            f"FASTACT_ISA may be {' or '.join(runnable()) or 'nothing here: no tier is built'}"
+        )
+    ufuncs = importlib.import_module(f"fastact._ufuncs_{name}").UFUNCS
+    return SimpleNamespace(
+        **{
+            public: _public.publish(ufuncs[public], row, operation)
+            for public, row, operation in functions()
+        }
+    )
+
+
+def _why_not(name):
+    if name not in TIERS:
+        return "is unknown"
+    if name not in built():
+        return "is not built"
+    return f"needs a CPU with {', '.join(TIERS[name])}"
+
+
+if not runnable():
+    raise ImportError("fastact: the Cython backend is not built")
+
+tier = os.environ.get("FASTACT_ISA") or runnable()[-1]
+globals().update(vars(load_tier(tier)))
