@@ -1,0 +1,88 @@
+"""What every test is run over: the table's functions, the implementations, the dtypes.
+
+A test names what it wants: ``row``, ``function``, ``implementation`` (a label), ``dtype``; ``call``
+is the function as that implementation has it. Nothing lists the functions a second time.
+``@pytest.mark.only(having=...)`` narrows the functions or rows to those that meet a condition.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from oracle import random_generator
+
+import fastact.activations
+import fastact.backends
+from fastact.activations import ACTIVATIONS, Activation, Operation
+
+IMPLEMENTATIONS = fastact.backends.implementations()
+
+
+@dataclass(frozen=True)
+class Function:
+    """A public function: a row and an operation of the table."""
+
+    name: str
+    row: Activation
+    operation: Operation
+
+    @property
+    def nin(self):
+        """How many inputs, parameters included."""
+        return len(self.operation.inputs) + len(self.row.parameters)
+
+    @property
+    def nout(self):
+        return len(self.operation.outputs)
+
+    def on(self, namespace):
+        """The function as `namespace` has it."""
+        return getattr(namespace, self.name)
+
+    def draw(self, shape, dtype, seed=0):
+        """Random inputs of one shape, parameters (inside their domains) included."""
+        rng = random_generator(self.name, shape, seed)
+        inputs = [rng.normal(0, 4, shape) for _ in self.operation.inputs]
+        for domain in self.operation.domains(self.row):
+            inputs.append(rng.uniform(max(-2, domain.low), min(2, domain.high), shape))
+        inputs = [np.asarray(a).astype(dtype) for a in inputs]
+        for a in inputs:
+            assert a.size < 2 or np.unique(a).size > min(a.size // 3, 500)
+        return inputs
+
+
+FUNCTIONS = [Function(*entry) for entry in fastact.activations.functions()]
+PARAMETERS = {
+    "function": [pytest.param(function, id=function.name) for function in FUNCTIONS],
+    "row": [pytest.param(row, id=row.name) for row in ACTIVATIONS.values()],
+    "implementation": list(IMPLEMENTATIONS),
+    "dtype": [pytest.param(np.dtype(name), id=name) for name in ("float16", "float32", "float64")],
+}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "only(having): the functions or rows that a test is for")
+
+
+def pytest_generate_tests(metafunc):
+    conditions = [mark.kwargs["having"] for mark in metafunc.definition.iter_markers("only")]
+    marked = metafunc.definition.iter_markers("parametrize")
+    own = {name.strip() for mark in marked for name in mark.args[0].split(",")}
+    for argument, values in PARAMETERS.items():
+        if argument in metafunc.fixturenames and argument not in own:
+            if argument in ("function", "row"):
+                values = [v for v in values if all(having(v.values[0]) for having in conditions)]
+                assert values
+            metafunc.parametrize(argument, values)
+
+
+@pytest.fixture
+def call(function, implementation):
+    """The function under test."""
+    return function.on(IMPLEMENTATIONS[implementation])
+
+
+@pytest.fixture
+def namespace(implementation):
+    """The implementation under test."""
+    return IMPLEMENTATIONS[implementation]

@@ -1,0 +1,337 @@
+"""What the functions should return: the table's formulas at 50 digits, errors in ulp.
+
+Design
+------
+- A value is the row's `formula`, the string, evaluated by mpmath. Nothing is written down a
+  second time here, so a wrong formula in the table cannot hide behind a right one in the tests.
+- A derivative is the complex step of that formula, Im f(x + ih) / h. A difference quotient
+  subtracts, and at f(700) = 1 - 1e-304 nothing would be left; the complex step subtracts
+  nothing, and h is so small that its error, of order h^2, is beyond every precision used here.
+- Infinity stands for 2^2000: evaluated there and rounded, a formula gives its limit.
+- An exact result is kept as the nearest float, what rounding dropped, and its ulp (`Exact`), so
+  that the error of a million results is plain array arithmetic without losing a digit.
+"""
+
+import operator
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import mpmath
+import numpy as np
+
+import fastact.activations
+
+DIGITS = 50
+mp = mpmath.mp.clone()
+mp.dps = DIGITS
+
+_INFINITY = mp.ldexp(1, 2000)
+_STEP = mp.ldexp(1, -10_000)
+
+
+# Formulas ------------------------------------------------------------------------------------
+
+
+class Nudged:
+    """A complex number that is compared, and made positive, by its real part alone."""
+
+    def __init__(self, z):
+        self.z = z
+
+    def __neg__(self):
+        return Nudged(-self.z)
+
+    def __abs__(self):
+        return -self if self < 0 else self
+
+
+def _bare(number):
+    return number.z if isinstance(number, Nudged) else number
+
+
+for _name in "add", "sub", "mul", "truediv", "pow":
+    _op = getattr(operator, _name)
+    setattr(Nudged, f"__{_name}__", lambda a, b, op=_op: Nudged(op(a.z, _bare(b))))
+    setattr(Nudged, f"__r{_name}__", lambda a, b, op=_op: Nudged(op(b, a.z)))
+for _name in "lt", "le", "gt", "ge", "eq", "ne":
+    _op = getattr(operator, _name)
+    setattr(Nudged, f"__{_name}__", lambda a, b, op=_op: op(a.z.real, mp.mpc(_bare(b)).real))
+
+
+class _Names(dict):
+    """The names that an expression may use: those given and mpmath's."""
+
+    def __missing__(self, name):
+        found = getattr(mp, name)
+        if isinstance(found, mp.constant):
+            return found
+
+        def function(*arguments):
+            result = found(*map(_bare, arguments))
+            return Nudged(result) if any(isinstance(a, Nudged) for a in arguments) else result
+
+        return function
+
+
+_PYTHONS = {"max": max, "min": min, "abs": abs}
+_compiled = lru_cache(maxsize=None)(lambda expression: compile(expression, expression, "eval"))
+
+
+def evaluate(expression, **values):
+    """The value of an expression of the table, with `values` for its names."""
+    return eval(_compiled(expression), {"__builtins__": {}}, _Names(_PYTHONS | values))
+
+
+def _named(row, parameters):
+    names = (parameter.name for parameter in row.parameters)
+    return {name: mp.mpf(float(value)) for name, value in zip(names, parameters, strict=True)}
+
+
+def _finite(x):
+    x = mp.mpf(x)
+    return mp.sign(x) * _INFINITY if mp.isinf(x) else x
+
+
+def value(row, x, parameters=()):
+    """f(x)."""
+    return mp.mpf(evaluate(row.formula, x=_finite(x), **_named(row, parameters)))
+
+
+def kinks(row, parameters=()):
+    """The points without a derivative, each with the derivative that is returned there."""
+    named = _named(row, parameters)
+    return {mp.mpf(evaluate(x, **named)): mp.mpf(evaluate(d, **named)) for x, d in row.kinks}
+
+
+def derivative(row, x, parameters=()):
+    """f'(x), at a kink what the row says."""
+    x = _finite(x)
+    at_kinks = kinks(row, parameters)
+    if x in at_kinks:
+        return at_kinks[x]
+    nudged = Nudged(mp.mpc(x, _STEP))
+    result = evaluate(row.formula, x=nudged, **_named(row, parameters))
+    return mp.mpc(_bare(result)).imag / _STEP
+
+
+def bounds(row, parameters=()):
+    """The ends of the row's range."""
+    named = {"inf": mp.inf, **_named(row, parameters)}
+    return tuple(mp.mpf(evaluate(end, **named)) for end in row.range)
+
+
+def derivative_at_output(row, y, x, parameters=()):
+    """f'(x) where f(x) is exactly `y`, found by Newton's method from an `x` that is near.
+
+    At the ends of the range, which only infinity reaches, the derivative's limit.
+    """
+    y, x = mp.mpf(y), _finite(x)
+    if row.saturates and y in bounds(row, parameters):
+        return mp.zero
+    for _ in range(100):
+        slope = derivative(row, x, parameters)
+        residual = y - value(row, x, parameters)
+        if residual == 0 or abs(residual) < abs(y) * mp.mpf(10) ** (8 - DIGITS):
+            return slope
+        step = residual / slope
+        # Near the end of a tail the full step overshoots beyond where f is flat.
+        x += max(-2, min(2, step)) if row.saturates else step
+    raise AssertionError(f"{row.name}: no x found with f(x) = {y}")
+
+
+# Errors --------------------------------------------------------------------------------------
+
+
+class Exact(NamedTuple):
+    """Exact results: ``nearest + rest * ulp``."""
+
+    nearest: np.ndarray
+    rest: np.ndarray
+    ulp: np.ndarray
+
+
+def _ulp(magnitude, dtype):
+    """The spacing of `dtype` where numbers are below 2**magnitude and not below half of it."""
+    info = np.finfo(dtype)
+    exponent = np.maximum(magnitude - 1, info.minexp) - info.nmant
+    return np.ldexp(1.0, exponent.astype(np.int32))
+
+
+def exact(numbers, dtype):
+    """The `Exact` of mpmath numbers, in ulp of `dtype`."""
+    lowest = np.finfo(dtype).minexp
+    magnitude = np.array([mp.mag(v) if v and mp.isfinite(v) else lowest for v in numbers])
+    ulp = _ulp(np.clip(magnitude, lowest, np.finfo(dtype).maxexp), dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        nearest = np.array([float(v) for v in numbers]).astype(dtype)
+    pieces = zip(numbers, nearest.tolist(), ulp.tolist())
+    rest = [(v - near) / unit if np.isfinite(near) else mp.zero for v, near, unit in pieces]
+    return Exact(nearest, np.array([float(r) for r in rest]), ulp)
+
+
+def exact_from_float64(numbers, dtype):
+    """The `Exact` of float64 numbers, in ulp of a narrower `dtype`."""
+    with np.errstate(all="ignore"):
+        nearest = numbers.astype(dtype)
+        ulp = _ulp(np.frexp(numbers)[1], dtype)
+        rest = np.where(np.isfinite(nearest), (numbers - nearest.astype(np.float64)) / ulp, 0.0)
+    return Exact(nearest, rest, ulp)
+
+
+def ulp_error(actual, expected):
+    """|actual - expected|, element by element, in ulp of the expected.
+
+    Below the smallest normal number the ulp is the spacing of the subnormals, so that a result
+    that underflows may be 0. One that overflows must be infinite.
+    """
+    nearest, rest, ulp = expected
+    assert actual.dtype == nearest.dtype
+    with np.errstate(all="ignore"):
+        distance = (actual.astype(np.float64) - nearest.astype(np.float64)) / ulp
+        return np.where(actual == nearest, np.abs(rest), np.abs(distance - rest))
+
+
+def assert_within(actual, expected, promise, *inputs):
+    """Fail if an element of `actual` is further than `promise` ulp from the exact result.
+
+    A promise of 0 means the float nearest to the exact result.
+    """
+    error = ulp_error(actual, expected)
+    allowed = max(promise, 0.5)
+    wrong = ~(error <= allowed)  # NaN is wrong too
+    if wrong.any():
+        worst = np.argmax(np.where(np.isnan(error), np.inf, error))
+        at = ", ".join(repr(v if np.ndim(v) == 0 else v[worst]) for v in inputs)
+        raise AssertionError(
+            f"{wrong.sum()} of {error.size} beyond {promise} ulp; at ({at}) {error[worst]:.3g} "
+            f"ulp: {actual[worst]!r}, nearest to the exact result {expected.nearest[worst]!r}"
+        )
+
+
+def assert_same(actual, expected):
+    """Fail unless type, dtype, shape and every bit are equal (NaN's payload aside)."""
+    np.testing.assert_array_equal(actual, expected, strict=True)
+    numbers = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(actual)[numbers], np.signbit(expected)[numbers])
+
+
+def as_tuple(result):
+    """The outputs of a call, whatever their number."""
+    return result if isinstance(result, tuple) else (result,)
+
+
+# Points --------------------------------------------------------------------------------------
+
+
+def random_generator(*what):
+    """A generator of random numbers, seeded by names: the same in every run."""
+    return np.random.default_rng(list(repr(what).encode()))
+
+
+def special_values(dtype):
+    """Zeros, infinities, the ends of the normal and subnormal numbers, and a few plain ones."""
+    info = np.finfo(dtype)
+    extremes = [info.smallest_subnormal, info.tiny, info.tiny - info.smallest_subnormal, info.max]
+    positive = np.array([0, 0.5, 1, 3, 17, 100, 1000, *extremes, np.inf], dtype)
+    return np.concatenate([positive, -positive])
+
+
+def points(row, dtype, parameters=()):
+    """Inputs for `row`: all binades of both signs, where kernels change branch, and at random."""
+    rng = random_generator(row.name, dtype)
+    info = np.finfo(dtype)
+    exponents = np.arange(info.minexp - info.nmant, info.maxexp)
+    exponents = np.tile(exponents, 1 if dtype == np.float64 else 4)
+    # Subnormal mantissas below 1.5, lest rounding lift them out of their binade.
+    mantissas = 1 + rng.random((2, exponents.size)) / np.where(exponents < info.minexp, 2, 1)
+    binades = np.ldexp(mantissas, exponents) * [[1], [-1]]
+    edge = 760 if dtype == np.float64 else 115  # beyond, exp(-|x|) has underflowed
+    # exp reduces its argument to k ln2 + r, and -2|x| as tanh does: r jumps at multiples of ln2/4.
+    jumps = np.arange(-edge, edge, np.log(2) / 4)
+    jumps = np.concatenate([jumps, rng.choice(jumps, 500) * (1 + info.eps)])
+    dense = np.concatenate([rng.uniform(-b, b, 1500) for b in (1, 20, edge)])
+    at_kinks = np.array([float(kink) for kink in kinks(row, parameters)], dtype)
+    neighbours = [np.nextafter(at_kinks, dtype.type(side)) for side in (-np.inf, np.inf)]
+    with np.errstate(over="ignore", under="ignore"):
+        drawn = np.concatenate([binades.ravel(), jumps, dense]).astype(dtype)
+    if parameters != defaults(row, dtype):
+        drawn = drawn[::4]  # mpmath takes some 50 us a point
+    x = np.concatenate([special_values(dtype), at_kinks, *neighbours, drawn])
+    assert np.unique(x).size > 0.9 * x.size and x.dtype == dtype
+    return x
+
+
+def defaults(row, dtype=np.float64):
+    """The parameters' defaults, as they are once rounded to `dtype`."""
+    return tuple(float(np.dtype(dtype).type(parameter.default)) for parameter in row.parameters)
+
+
+def parameter_values(row, operation, dtype=np.float64):
+    """Parameters to test with: the defaults, then others that are in the operation's domain."""
+    default = defaults(row, dtype)
+    domains = operation.domains(row)
+    others = [
+        tuple(other for _ in domains)
+        for other in (0.0, 1.0, 2.5, -0.75)
+        if all(other in domain for domain in domains)
+    ]
+    return list(dict.fromkeys([default, *others])) if default else [()]
+
+
+class Problem(NamedTuple):
+    """Inputs by operand's name, and what each output should be."""
+
+    inputs: dict
+    outputs: list
+
+
+@cache
+def _solved(row, dtype, parameters):
+    x = points(row, dtype, parameters)
+    reals = x.tolist()
+    values = [value(row, v, parameters) for v in reals]
+    slopes = [derivative(row, v, parameters) for v in reals]
+    return x, values, slopes, exact(values, dtype), exact(slopes, dtype)
+
+
+@cache
+def problem(row, operation, dtype, parameters):
+    """Inputs for the operation and its exact outputs. Gradients are +-1 and +-1/2.
+
+    The parameters are floats that `dtype` has exactly.
+
+    Then the product with the derivative needs no rounding, and the derivative's promise, counted
+    in ulp, is the product's too; that other gradients give the IEEE product is
+    tested in test_operations_agree.py.
+    """
+    x, values, slopes, *solved = _solved(row, dtype, parameters)
+    inputs = {"x": x}
+    if operation.inputs == ("x",):
+        return Problem(inputs, [solved[output != "f(x)"] for output in operation.outputs])
+    if "y" in operation.inputs:
+        few = random_generator(row.name, dtype, "y").permutation(x.size)[:2500]
+        few = [*range(special_values(dtype).size + 3 * len(row.kinks)), *few]
+        y = exact([values[i] for i in few], dtype).nearest
+        keep = np.isfinite(y)
+        few, y = np.array(few)[keep], y[keep]
+        inputs = {"y": y}
+        slopes = [
+            derivative_at_output(row, b, a, parameters) for a, b in zip(x[few].tolist(), y.tolist())
+        ]
+    size = len(slopes)
+    inputs["grad"] = random_generator(size).choice([1, -1, 0.5, -0.5], size).astype(dtype)
+    slopes = [g * s for g, s in zip(inputs["grad"].tolist(), slopes)]
+    return Problem(inputs, [exact(slopes, dtype)])
+
+
+def promises(row, operation):
+    """The promised maximal error of each output in ulp, where the gradient is +-1 or +-1/2."""
+    value_ulp, slope_ulp = row.max_ulp
+    # Halving a subnormal derivative rounds once more.
+    rounding = 1 if "grad" in operation.inputs and slope_ulp else 0
+    return [value_ulp if output == "f(x)" else slope_ulp + rounding for output in operation.outputs]
+
+
+def rows():
+    """The table's rows."""
+    return list(fastact.activations.ACTIVATIONS.values())

@@ -1,0 +1,140 @@
+"""Every function keeps the table's promise, counted in ulp against mpmath at 50 digits."""
+
+import numpy as np
+import oracle
+import pytest
+from conftest import IMPLEMENTATIONS
+from oracle import as_tuple, assert_same, assert_within, mp
+
+WIDE = [np.dtype("float32"), np.dtype("float64")]
+
+
+@pytest.mark.parametrize("dtype", WIDE, ids=str)
+def test_error_is_within_the_promise(function, call, dtype):
+    row, operation = function.row, function.operation
+    for parameters in oracle.parameter_values(row, operation, dtype):
+        inputs, expected = oracle.problem(row, operation, dtype, parameters)
+        arguments = [inputs[name] for name in operation.inputs]
+        results = as_tuple(call(*arguments, *parameters))
+        for result, exact, promise in zip(
+            results, expected, oracle.promises(row, operation), strict=True
+        ):
+            assert np.unique(exact.nearest).size > 1 or row.formula == "x" or parameters == (1.0,)
+            assert_within(result, exact, promise, *arguments, *parameters)
+
+
+@pytest.mark.parametrize("dtype", WIDE, ids=str)
+def test_no_value_leaves_the_range(row, namespace, dtype):
+    function = getattr(namespace, row.name)
+    operation = row.operations()[0]
+    for parameters in oracle.parameter_values(row, operation, dtype):
+        low, high = (float(end) for end in oracle.bounds(row, parameters))
+        y = function(oracle.points(row, dtype, parameters), *parameters)
+        assert low <= y.min() < y.max() <= high
+
+
+def test_float32_against_float64(function, implementation):
+    """Two million float32 numbers, evenly through all bit patterns.
+
+    The reference is the NumPy backend in float64: it shares no code with the other two, and
+    test_error_is_within_the_promise has proven it to a few ulp of float64, which is nothing here.
+    """
+    bits = np.arange(0, 1 << 32, 2111, dtype=np.uint32)
+    x = bits.view(np.float32)
+    x = x[~np.isnan(x)]
+    assert x.size > 2_000_000 and np.unique(x).size > 0.99 * x.size
+    row, operation = function.row, function.operation
+    if "y" in operation.inputs:
+        low, high = (float(end) for end in oracle.bounds(row, oracle.defaults(row)))
+        x = x[(low <= x) & (x <= high) & np.isfinite(x)]
+    arguments = [np.ones_like(x)] * (len(operation.inputs) - 1) + [x]
+    parameters = oracle.defaults(row, np.float32)
+    actual = as_tuple(function.on(IMPLEMENTATIONS[implementation])(*arguments, *parameters))
+    in_float64 = [a.astype(np.float64) for a in arguments]
+    reference = as_tuple(function.on(IMPLEMENTATIONS["numpy"])(*in_float64, *parameters))
+    for result, exact, promise in zip(
+        actual, reference, oracle.promises(row, operation), strict=True
+    ):
+        exact = oracle.exact_from_float64(exact, np.float32)
+        assert_within(result, exact, promise, *arguments, *parameters)
+
+
+def test_float16_is_float32_rounded_once(function, call):
+    """All 65,536 inputs, bit for bit."""
+    x = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    operation = function.operation
+    grad = oracle.random_generator(function.name).permutation(x)
+    arguments = [{"grad": grad}.get(name, x) for name in operation.inputs]
+    parameters = oracle.defaults(function.row, np.float16)
+    with np.errstate(all="raise"):
+        actual = as_tuple(call(*arguments))
+    wide = call(*[a.astype(np.float32) for a in arguments], *parameters)
+    with np.errstate(all="ignore"):
+        expected = [a.astype(np.float16) for a in as_tuple(wide)]
+    for result, rounded in zip(actual, expected, strict=True):
+        assert np.unique(rounded).size > 1
+        assert_same(result, rounded)
+
+
+# The oracle itself ---------------------------------------------------------------------------
+
+
+# tanh's and sigmoid's derivatives at 80 digits, by the other road: a difference quotient.
+# Far out the quotient needs a thousand digits, which is why it is not the oracle.
+@pytest.mark.parametrize("x", [-700.0, -17.3, -1e-9, -0.0, 0.3, 2.0, 40.0, 700.0])
+def test_the_complex_step_is_the_derivative(row, x):
+    parameters = oracle.defaults(row)
+    if mp.mpf(x) in oracle.kinks(row, parameters):
+        x = 0.125  # a kink has no derivative to compare with
+    expected = oracle.derivative(row, x, parameters)
+    with mp.workdps(1000):
+        h = mp.mpf(10) ** -300
+        above, below = (oracle.value(row, mp.mpf(x) + s, parameters) for s in (h, -h))
+        quotient = (above - below) / (2 * h)
+        assert abs(quotient - expected) <= abs(expected) * mp.mpf(10) ** -45
+
+
+@pytest.mark.parametrize("dtype", WIDE, ids=str)
+def test_50_digits_are_enough(row, dtype):
+    parameters = oracle.defaults(row, dtype)
+    for x in oracle.points(row, dtype, parameters)[::97].tolist():
+        for function in oracle.value, oracle.derivative:
+            at_50 = function(row, x, parameters)
+            with mp.workdps(120):
+                difference = function(row, x, parameters) - at_50
+            assert abs(difference) <= abs(at_50) * mp.mpf(10) ** -40
+
+
+@pytest.mark.parametrize("dtype", WIDE, ids=str)
+def test_errors_are_counted_in_ulp(dtype):
+    info = np.finfo(dtype)
+    tiny, largest = info.smallest_subnormal, info.max
+    with mp.workdps(400):
+        numbers = [mp.one, mp.mpf(1) / 3, mp.mpf(float(tiny)) / 3, mp.mpf(float(largest)) * 2]
+        exact = oracle.exact(numbers, dtype)
+    third = dtype.type(1) / dtype.type(3)
+    right = np.array([1, third, 0, np.inf], dtype)
+    assert (oracle.ulp_error(right, exact) <= 0.5).all()
+    off = np.array([1 + 3 * info.eps, third + info.eps, 2 * tiny, largest], dtype)
+    error = oracle.ulp_error(off, exact)
+    np.testing.assert_allclose(error, [3, 4, 5 / 3, np.inf], atol=0.5)
+    assert np.isnan(oracle.ulp_error(np.full(4, np.nan, dtype), exact)).all()
+    with pytest.raises(AssertionError, match="beyond 2 ulp"):
+        assert_within(off, exact, 2)
+
+
+@pytest.mark.parametrize("dtype", WIDE, ids=str)
+def test_points_cover_what_they_should(row, dtype):
+    parameters = oracle.defaults(row, dtype)
+    x = oracle.points(row, dtype, parameters)
+    info = np.finfo(dtype)
+    for sign in 1, -1:
+        side = x[(np.sign(x) == sign) & np.isfinite(x)]
+        exponents = np.frexp(side)[1]
+        lowest = info.minexp - info.nmant
+        assert set(range(lowest + 1, info.maxexp + 1)) <= set(exponents.tolist())
+        assert sign * info.max in side and sign * info.smallest_subnormal in side
+    for kink in oracle.kinks(row, parameters):
+        assert float(kink) in x.tolist()
+    assert np.isposinf(x).any() and np.isneginf(x).any()
+    assert (np.signbit(x) & (x == 0)).any()

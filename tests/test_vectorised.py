@@ -1,0 +1,75 @@
+"""No loop may lose its vectorisation: read off the machine code, not off a clock."""
+
+import platform
+import shutil
+
+import pytest
+from disassembly import SUFFIX, innermost_loops
+
+from fastact import backends
+from fastact.activations import functions
+
+TIERS = backends.cython.built() if "cython" in backends.runnable() else []
+
+pytestmark = [
+    pytest.mark.skipif(not TIERS, reason="no extension is built"),
+    pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86-64 code"),
+    pytest.mark.skipif(not shutil.which("objdump"), reason="needs binutils"),
+]
+
+#: How an exp comes by its power of two: the shift of an integer into the exponent's place.
+POWER_OF_TWO = r"^v?psll[dq]\s+\$0x(17|34),"
+
+every_loop = pytest.mark.parametrize(
+    "name, row, operation",
+    [
+        pytest.param(name, row, operation, id=name)
+        for name, row, operation in functions()
+        if row.cost != "copy" or operation.suffix  # a copy of memory computes nothing
+    ],
+)
+
+
+@every_loop
+@pytest.mark.parametrize("dtype", SUFFIX)
+@pytest.mark.parametrize("tier", TIERS)
+def test_contiguous_loops_are_vectorised(tier, name, row, operation, dtype):
+    loops = innermost_loops(tier, name, dtype)
+    # One kernel for the blocks; without float16's conversion one also for operands that are
+    # all distinct and one for each that may be overwritten in place.
+    operands = len(operation.inputs) + len(operation.outputs)
+    expected = 1 if dtype == "float16" else operands + 1
+    packed = [loop for loop in loops if loop.is_packed(tier, dtype)]
+    assert len(packed) >= expected
+    assert not any(loop.has("cvtps2pd|cvtss2sd") for loop in loops), "float computes as double"
+    if row.cost == "exp" and "y" not in operation.inputs:
+        # The kernel, not a loop that gathers or scatters.
+        assert sum(loop.has(POWER_OF_TWO) for loop in packed) >= expected
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_float16_is_converted_in_vectors(tier):
+    loops = innermost_loops(tier, "sigmoid", "float16")
+    shifts = [loop for loop in loops if loop.has(r"^v?ps[lr]l[dw]\s.*%[xyz]mm")]
+    # Gathering shifts left by the 13 bits a float has more; scattering shifts right.
+    assert any(loop.has(r"^v?pslld\s+\$0xd,") for loop in shifts)
+    assert any(loop.has(r"^v?psrld\s+\$0xd,") for loop in shifts)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_cost_class_is_what_the_loop_computes(tier):
+    for name, row, operation in functions():
+        if operation.suffix == "":
+            loops = innermost_loops(tier, name, "float32")
+            computes = any(loop.is_packed(tier, "float32") for loop in loops)
+            has_exp = any(loop.has(POWER_OF_TWO) for loop in loops)
+            assert row.cost == ("exp" if has_exp else "max" if computes else "copy"), name
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_scalar_code_is_told_from_vector_code(tier):
+    # The check above would be empty if any loop counted as packed.
+    loops = innermost_loops(tier, "sigmoid", "float32")
+    assert any(not loop.is_packed(tier, "float32") for loop in loops)
+    other = {"baseline": "avx512", "avx2": "avx512", "avx512": "baseline"}[tier]
+    assert not any(loop.is_packed(other, "float64") for loop in loops)
