@@ -126,6 +126,8 @@ def test_out_where_parameters_are_left_out(function, call, dtype):
             call(*operands, out=out)
 
 
+# Where NumPy is too old to let a ufunc name its module, pickle looks into all that are imported.
+@pytest.mark.filterwarnings("ignore:the .* module is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("backend", fastact.backends.runnable())
 def test_functions_pickle_by_name(backend):
     """A function of the backend that fastact is bound to is found again as fastact's."""
