@@ -1,6 +1,7 @@
 """``python -m fastact``: what is installed and what of it runs here."""
 
 import platform
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +22,7 @@ else:
 tier = backends.cython.tier if fastact.backend == "cython" else "none, the backend has no tiers"
 
 print(
-    f"fastact   {fastact.__version__}\n"
+    f"fastact   {fastact.__version__} in {Path(fastact.__file__).parent}\n"
     f"backend   {fastact.backend} (of {' '.join(backends.runnable())})\n"
     f"tier      {tier}\n"
     f"built     {built}\n"
