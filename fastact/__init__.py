@@ -6,7 +6,7 @@ derivative, ``f_backward_from_output(grad, y)``.
 """
 
 from fastact import backends
-from fastact.activations import functions
+from fastact.activations import aliases, functions
 
 __version__ = "0.1.0"
 
@@ -15,6 +15,8 @@ backend = backends.default()
 
 _bound = backends.load(backend)
 _names = [name for name, _, _ in functions()]
+_aliases = dict(aliases())
 globals().update({name: getattr(_bound, name) for name in _names})
+globals().update({alias: globals()[name] for alias, name in _aliases.items()})
 
-__all__ = ["backend", "backends", *_names]
+__all__ = ["backend", "backends", *_names, *_aliases]

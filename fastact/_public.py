@@ -6,8 +6,6 @@ import inspect
 
 import numpy as np
 
-from fastact.activations import REALS
-
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 _OPERAND_DOCS = {
@@ -22,7 +20,11 @@ def signature(row, operation):
     kinds = inspect.Parameter
     parameters = [kinds(name, kinds.POSITIONAL_ONLY) for name in operation.inputs]
     parameters += [
-        kinds(parameter.name, kinds.POSITIONAL_OR_KEYWORD, default=parameter.default)
+        kinds(
+            parameter.name,
+            kinds.POSITIONAL_OR_KEYWORD,
+            default=kinds.empty if parameter.default is None else parameter.default,
+        )
         for parameter in row.parameters
     ]
     parameters.append(kinds("out", kinds.KEYWORD_ONLY, default=None))
@@ -33,12 +35,12 @@ def signature(row, operation):
 def docstring(row, operation):
     """The numpydoc docstring of one operation of an activation, from its row."""
     operands = [f"{name} : array_like\n    {_OPERAND_DOCS[name]}" for name in operation.inputs]
-    for parameter, domain in zip(row.parameters, operation.domains(row)):
-        needed = "" if domain == REALS else f"; needs {domain.condition(parameter.name)}"
+    for parameter in row.parameters:
+        given = parameter.default is None
         operands.append(
-            f"{parameter.name} : array_like, optional\n"
-            f"    {parameter.summary.capitalize()}{needed}. "
-            f"Broadcasts. Default {parameter.default:g}."
+            f"{parameter.name} : array_like{'' if given else ', optional'}\n"
+            f"    {parameter.summary.capitalize()}. "
+            f"Broadcasts.{'' if given else f' Default {parameter.default:g}.'}"
         )
     operands.append(
         "out, where, casting, order, dtype, subok : optional\n"
@@ -49,8 +51,9 @@ def docstring(row, operation):
         for output in operation.outputs
     ]
     errors = ["TypeError\n    For dtypes that do not promote to a float of 64 bits or less."]
-    if any(domain != REALS for domain in operation.domains(row)):
-        errors.append("ValueError\n    For a scalar parameter outside its domain.")
+    conditions = " and ".join(operation.conditions(row))
+    if conditions:
+        errors.append(f"ValueError\n    Unless {conditions}; in arrays, NaN where it does not hold.")
     notes = [f"f(x) = {row.formula}"]
     if row.kinks and operation.suffix:
         notes += [f"At x = {x} the derivative is taken as {slope}." for x, slope in row.kinks]
@@ -64,6 +67,9 @@ def docstring(row, operation):
         "gives. NaN gives NaN. The kernels raise no floating-point warning; "
         "a cast to a smaller float, asked for by `out` or `dtype`, is NumPy's and may."
     )
+    if row.aliases:
+        names = " and ".join(f"`{alias}{operation.suffix}`" for alias in row.aliases)
+        notes.append(f"Also called {names}.")
     return "\n\n".join(
         [
             f"{row.name}: {operation.summary}.",
@@ -95,54 +101,47 @@ def publish(ufunc, row, operation):
 def _with_defaults(ufunc, row, operation):
     """A function over `ufunc` with the row's defaults and checks of its parameters.
 
-    The common call, a lone parameter left to its default, is kept short, for it is of the
-    order of a call of the ufunc: converting a Python scalar takes 0.3 us, unpacking arguments
-    0.2 us, looking a dtype up in a dict 0.05 us, a keyword 0.03 us.
+    The common call, parameters left to their defaults, is kept short, for it is of the order
+    of a call of the ufunc: converting a Python scalar takes 0.3 us, unpacking arguments 0.2 us,
+    looking a dtype up in a dict 0.05 us, a keyword 0.03 us.
     """
     names = [parameter.name for parameter in row.parameters]
-    defaults = [parameter.default for parameter in row.parameters]
-    bounded = [(i, d) for i, d in enumerate(operation.domains(row)) if d != REALS]
-    single, double = (np.array(defaults[0], dtype) for dtype in (FLOAT32, FLOAT64))
-    count = len(operation.inputs)
+    defaults = tuple(parameter.default for parameter in row.parameters)
+    conditions = [_condition(text, names) for text in operation.conditions(row)]
+    optional = None not in defaults
+    if optional:
+        singles, doubles = (
+            tuple(np.array(default, dtype) for default in defaults) for dtype in (FLOAT32, FLOAT64)
+        )
+    count, passed_unchecked = len(operation.inputs), 0 if conditions else len(names)
     # What may be passed on by position; several outputs come as a tuple, by name.
     array = np.ndarray if len(operation.outputs) == 1 else None
 
     def of_one(x, /, *given, out=None, **keywords):
-        if given or keywords or (out is not None and type(out) is not array):
-            parameter = lone(given, keywords, out)
-            if parameter is None:
-                return general((x, *given), out, keywords)
-        else:
+        if keywords or (out is not None and type(out) is not array):
+            return general((x, *given), out, keywords)
+        if optional and not given:
             try:
                 dtype = x.dtype
             except AttributeError:
                 dtype = None
-            parameter = single if dtype is FLOAT32 else double if dtype is FLOAT64 else defaults[0]
-        return ufunc(x, parameter) if out is None else ufunc(x, parameter, out)
+            given = singles if dtype is FLOAT32 else doubles if dtype is FLOAT64 else defaults
+        elif len(given) != passed_unchecked:
+            return general((x, *given), out, keywords)
+        return ufunc(x, *given) if out is None else ufunc(x, *given, out)
 
     def of_two(grad, x, /, *given, out=None, **keywords):
-        if given or keywords or (out is not None and type(out) is not array):
-            parameter = lone(given, keywords, out)
-            if parameter is None:
-                return general((grad, x, *given), out, keywords)
-        else:
+        if keywords or (out is not None and type(out) is not array):
+            return general((grad, x, *given), out, keywords)
+        if optional and not given:
             try:
                 dtype = x.dtype if x.dtype is grad.dtype else None
             except AttributeError:
                 dtype = None
-            parameter = single if dtype is FLOAT32 else double if dtype is FLOAT64 else defaults[0]
-        return ufunc(grad, x, parameter) if out is None else ufunc(grad, x, parameter, out)
-
-    def lone(given, keywords, out):
-        """The parameter if nothing else is given and it needs no check, else None."""
-        if bounded or (out is not None and type(out) is not array):
-            return None
-        if len(given) == 1 and not keywords:
-            return given[0]
-        return keywords.get(names[0]) if len(keywords) == 1 and not given else None
-
-    def of_any(*args, out=None, **keywords):
-        return general(args, out, keywords)
+            given = singles if dtype is FLOAT32 else doubles if dtype is FLOAT64 else defaults
+        elif len(given) != passed_unchecked:
+            return general((grad, x, *given), out, keywords)
+        return ufunc(grad, x, *given) if out is None else ufunc(grad, x, *given, out)
 
     def general(args, out, keywords):
         """Put the parameters where the ufunc has them, default what is left, check all."""
@@ -155,26 +154,39 @@ def _with_defaults(ufunc, row, operation):
         for position, name in enumerate(names):
             if position >= len(given):
                 given.append(keywords.pop(name, defaults[position]))
+                if given[position] is None:
+                    raise TypeError(f"{ufunc.__name__}() needs {name}, which has no default")
             elif name in keywords:
                 raise TypeError(f"{ufunc.__name__}() got {name} twice")
-        for position, domain in bounded:
-            value = given[position]
-            if _is_real_scalar(value) and (value < domain.low or value > domain.high):
-                name = names[position]
-                raise ValueError(
-                    f"{ufunc.__name__}: {name} is {value}, but {domain.condition(name)} is needed"
-                )
+        for condition in conditions:
+            condition(ufunc.__name__, dict(zip(names, given)))
         if out is not None:
             keywords["out"] = out
         return ufunc(*args[:count], *given, **keywords)
 
-    function = of_any if len(names) > 1 else of_one if count == 1 else of_two
+    function = of_one if count == 1 else of_two
     function.__name__ = function.__qualname__ = ufunc.__name__
     function.__module__ = "fastact"  # where pickle finds it
     function.__doc__ = docstring(row, operation)
     function.__signature__ = signature(row, operation)
     function.ufunc = ufunc
     return function
+
+
+def _condition(text, names):
+    """A check that scalar parameters meet a condition of the table; ValueError if not."""
+    code = compile(text, text, "eval")
+    concerned = [name for name in names if name in code.co_names]
+
+    def check(function, parameters):
+        values = {name: parameters[name] for name in concerned}
+        if not all(map(_is_real_scalar, values.values())) or eval(code, {}, values):
+            return
+        if all(value == value for value in values.values()):  # NaN has NaN for an answer
+            given = " and ".join(f"{name} is {value}" for name, value in values.items())
+            raise ValueError(f"{function}: {given}, but {text} is needed")
+
+    return check
 
 
 def _is_real_scalar(value):

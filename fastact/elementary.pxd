@@ -10,7 +10,8 @@
 # twice; the error bounds hold there too.
 
 cimport cython
-from libc.math cimport copysign, copysignf, fabs, fabsf
+from libc.float cimport DBL_MAX, FLT_MAX
+from libc.math cimport copysign, copysignf, fabs, fabsf, sqrt, sqrtf
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 
 cdef extern from *:
@@ -18,9 +19,11 @@ cdef extern from *:
     #include <stdint.h>
     #include <string.h>
     #if defined(__FMA__) || defined(__FP_FAST_FMAF) || defined(__aarch64__)
+    #define fastact_has_fma 1
     #define fastact_fma(a, b, c) __builtin_fma(a, b, c)
     #define fastact_fmaf(a, b, c) __builtin_fmaf(a, b, c)
     #else
+    #define fastact_has_fma 0
     #define fastact_fma(a, b, c) ((a) * (b) + (c))
     #define fastact_fmaf(a, b, c) ((a) * (b) + (c))
     #endif
@@ -30,6 +33,7 @@ cdef extern from *:
     static inline double fastact_double(uint64_t i) { double x; memcpy(&x, &i, 8); return x; }
     """
     ctypedef unsigned long long uint64_t
+    bint HAS_FMA "fastact_has_fma"
     float fmaf_ "fastact_fmaf"(float, float, float) noexcept nogil
     double fma "fastact_fma"(double, double, double) noexcept nogil
     uint32_t bits32 "fastact_bits32"(float) noexcept nogil
@@ -64,9 +68,89 @@ cdef inline real copysign_(real x, real sign) noexcept nogil:
         return copysign(x, sign)
 
 
+cdef inline real sqrt_(real x) noexcept nogil:
+    if real is float:
+        return sqrtf(x)
+    else:
+        return sqrt(x)
+
+
 cdef inline real nan_or(real x, real value) noexcept nogil:
     """`value`, but NaN where x is NaN."""
     return value if x == x else x
+
+
+cdef inline void two_product(real a, real b, real *high, real *low) noexcept nogil:
+    """a * b = high + low, exactly."""
+    high[0] = a * b
+    if HAS_FMA:
+        low[0] = fma_(a, b, -high[0])
+    else:
+        # Dekker: products of halves are exact. |a|, |b| below 2^100 or so.
+        low[0] = -high[0]
+        low[0] = head(a) * head(b) + low[0]
+        low[0] = head(a) * (b - head(b)) + low[0]
+        low[0] = (a - head(a)) * head(b) + low[0]
+        low[0] = (a - head(a)) * (b - head(b)) + low[0]
+
+
+cdef inline real head(real x) noexcept nogil:
+    """The upper half of the bits of x (Veltkamp)."""
+    cdef real c
+    if real is float:
+        c = <float>4097 * x
+    else:
+        c = 134217729.0 * x
+    return c - (c - x)
+
+
+cdef inline void two_sum(real large, real small, real *high, real *low) noexcept nogil:
+    """large + small = high + low, exactly where |large| >= |small|."""
+    high[0] = large + small
+    low[0] = (large - high[0]) + small
+
+
+cdef inline void quotient(
+    real n, real n_low, real d, real d_low, real inverse, real *high, real *low
+) noexcept nogil:
+    """(n + n_low) / (d + d_low) = high + low, to nearly twice the precision; inverse is 1 / d."""
+    cdef real product, rest
+    high[0] = n * inverse
+    two_product(high[0], d, &product, &rest)
+    low[0] = (((n - product) - rest) + (n_low - high[0] * d_low)) * inverse
+
+
+cdef inline real finite(real x) noexcept nogil:
+    """x, or the largest number where x is infinite; for x >= 0."""
+    if real is float:
+        return FLT_MAX if FLT_MAX < x else x
+    else:
+        return DBL_MAX if DBL_MAX < x else x
+
+
+@cython.cdivision(True)
+cdef inline real expm1_series(real r, real k) noexcept nogil:
+    """(expm1(-k r) / k + r) / r^2 for |k r| <= ln(2) / 2, a constant k that is a power of two."""
+    cdef real p
+    # src/coefficients.py, "exp". A float polynomial of degree 3 is 2^-23.2, too much for 2 ulp.
+    if real is float:
+        p = <float>1.3814540e-3 * k * k * k * k * k
+        p = fma_(p, r, -<float>8.3687454e-3 * k * k * k * k)
+        p = fma_(p, r, <float>4.1668389e-2 * k * k * k)
+        p = fma_(p, r, -<float>1.6666521e-1 * k * k)
+        p = fma_(p, r, <float>4.9999994e-1 * k)
+    else:
+        p = -2.5000018853084049286e-8 * k * k * k * k * k * k * k * k * k * k
+        p = fma_(p, r, 2.7630306255647531086e-7 * k * k * k * k * k * k * k * k * k)
+        p = fma_(p, r, -2.7557586803847067016e-6 * k * k * k * k * k * k * k * k)
+        p = fma_(p, r, 2.480149294961707177e-5 * k * k * k * k * k * k * k)
+        p = fma_(p, r, -1.9841269505773807003e-4 * k * k * k * k * k * k)
+        p = fma_(p, r, 1.388888894375996401e-3 * k * k * k * k * k)
+        p = fma_(p, r, -8.333333333494977261e-3 * k * k * k * k)
+        p = fma_(p, r, 4.1666666666529728134e-2 * k * k * k)
+        p = fma_(p, r, -1.6666666666666411508e-1 * k * k)
+        p = fma_(p, r, 5.0000000000000106688e-1 * k)
+    return p
 
 
 @cython.cdivision(True)
@@ -81,23 +165,14 @@ cdef inline void exp_minus(real x, real k, real *scale, real *h) noexcept nogil:
     rounded by adding 1.5 * 2^mantissa bits, whose low bits then hold n; a bias in that number
     keeps the exponent in range where 2^n is subnormal, and is taken out by the last factor.
     ln 2 is split so that n times its high part is exact.
-
-    The polynomial is the minimax of (exp(r) - 1 - r) / r^2 on |r| <= 1.0003 ln(2) / 2, with
-    the error weighted by r^2 / exp(r) (Remez exchange, 60 digits): 2^-28.3 for float (degree
-    4), 2^-57.9 for double (degree 9). Degree 3 is 2^-23.2, too much for 2 ulp in float.
     """
-    cdef real a = abs_(x), t, n, r, p
+    cdef real a = abs_(x), t, n, r
     if real is float:
         a = <float>104 / k if <float>104 / k < a else a
         t = fma_(a, -k * <float>1.44269504088896341, <float>(12582912 + 127 + 64))
         n = t - <float>(12582912 + 127 + 64)
         r = fma_(n, <float>0.693145751953125 / k, a)
         r = fma_(n, <float>1.428606765330187e-06 / k, r)
-        p = <float>1.3814540e-3 * k * k * k * k * k
-        p = fma_(p, r, -<float>8.3687454e-3 * k * k * k * k)
-        p = fma_(p, r, <float>4.1668389e-2 * k * k * k)
-        p = fma_(p, r, -<float>1.6666521e-1 * k * k)
-        p = fma_(p, r, <float>4.9999994e-1 * k)
         scale[0] = float_of(bits32(t) << 23) * <float>5.421010862427522e-20  # 2^-64
     else:
         a = 746 / k if 746 / k < a else a
@@ -105,18 +180,195 @@ cdef inline void exp_minus(real x, real k, real *scale, real *h) noexcept nogil:
         n = t - (6755399441055744.0 + 1023 + 512)
         r = fma_(n, 6.93147180369123816490e-01 / k, a)
         r = fma_(n, 1.90821492927058770002e-10 / k, r)
-        p = -2.5000018853084049286e-8 * k * k * k * k * k * k * k * k * k * k
-        p = fma_(p, r, 2.7630306255647531086e-7 * k * k * k * k * k * k * k * k * k)
-        p = fma_(p, r, -2.7557586803847067016e-6 * k * k * k * k * k * k * k * k)
-        p = fma_(p, r, 2.480149294961707177e-5 * k * k * k * k * k * k * k)
-        p = fma_(p, r, -1.9841269505773807003e-4 * k * k * k * k * k * k)
-        p = fma_(p, r, 1.388888894375996401e-3 * k * k * k * k * k)
-        p = fma_(p, r, -8.333333333494977261e-3 * k * k * k * k)
-        p = fma_(p, r, 4.1666666666529728134e-2 * k * k * k)
-        p = fma_(p, r, -1.6666666666666411508e-1 * k * k)
-        p = fma_(p, r, 5.0000000000000106688e-1 * k)
         scale[0] = double_of(bits64(t) << 52) * 7.458340731200207e-155  # 2^-512
-    h[0] = fma_(r * r, p, -r)
+    h[0] = fma_(r * r, expm1_series(r, k), -r)
+
+
+cdef inline void exp_minus_parts(
+    real a, real a_low, real *scale, real *scale2, real *h, real *h_low
+) noexcept nogil:
+    """exp(-(a + a_low)) = scale * scale2 * (1 + h + h_low), for a >= 0.
+
+    As exp_minus, for an argument in two parts. Each scale is about 2^(n/2) and a normal number:
+    a large factor times one of them neither over- nor underflows where the whole product does not.
+    The result is 0 from where it is some 2^-245 (float) or 2^-2019 (double).
+    """
+    cdef real t, n, r, low, one = 1
+    cdef uint32_t i
+    cdef uint64_t j
+    cdef bint vanished
+    if real is float:
+        vanished = a > 170
+        a = 170 if vanished else a
+        t = fma_(a, -<float>1.44269504088896341, <float>(12582912 + 2 * 127))
+        n = t - <float>(12582912 + 2 * 127)
+        a = fma_(n, <float>0.693145751953125, a)
+        low = fma_(n, <float>1.428606765330187e-06, 0 if vanished else a_low)
+        i = bits32(t) - bits32(<float>12582912)
+        scale[0] = float_of((i >> 1) << 23)
+        scale2[0] = float_of((i - (i >> 1)) << 23)
+    else:
+        vanished = a > 1400
+        a = 1400 if vanished else a
+        t = fma_(a, -1.44269504088896341, 6755399441055744.0 + 2 * 1023)
+        n = t - (6755399441055744.0 + 2 * 1023)
+        a = fma_(n, 6.93147180369123816490e-01, a)
+        low = fma_(n, 1.90821492927058770002e-10, 0 if vanished else a_low)
+        j = bits64(t) - bits64(6755399441055744.0)
+        scale[0] = double_of((j >> 1) << 52)
+        scale2[0] = double_of((j - (j >> 1)) << 52)
+    scale[0] = 0 if vanished else scale[0]
+    two_sum(a, low, &r, &low)
+    two_sum(-r, fma_(r * r, expm1_series(r, one), fma_(low, r, -low)), h, h_low)
+
+
+@cython.cdivision(True)
+cdef inline real log1p_exp_minus(real s, real h) noexcept nogil:
+    """log1p(e) for e = s (1 + h) <= 1, the parts of exp_minus.
+
+    With z = e / (2 + e), log1p(e) = 2 atanh(z) = e - z (e - 2 z^2 p(z^2)): the quotient's rounding
+    errors are those of a correction, and e is never rounded.
+    """
+    cdef real e = fma_(s, h, s), z = e / fma_(s, h, 2 + s), z2 = z * z, p
+    # src/coefficients.py, "atanh".
+    if real is float:
+        p = 2 * <float>0.140125342
+        p = fma_(p, z2, 2 * <float>0.139995127)
+        p = fma_(p, z2, 2 * <float>0.200108528)
+        p = fma_(p, z2, 2 * <float>0.333332065)
+    else:
+        p = 2 * 0.085096819238514074179
+        p = fma_(p, z2, 2 * 0.041698446251712432874)
+        p = fma_(p, z2, 2 * 0.060530887175637681822)
+        p = fma_(p, z2, 2 * 0.066504812413901613389)
+        p = fma_(p, z2, 2 * 0.076932803672539266314)
+        p = fma_(p, z2, 2 * 0.090908719442768262203)
+        p = fma_(p, z2, 2 * 0.11111111985355523951)
+        p = fma_(p, z2, 2 * 0.14285714273919517472)
+        p = fma_(p, z2, 2 * 0.20000000000078676052)
+        p = fma_(p, z2, 2 * 0.33333333333333151766)
+    return s + fma_(-z, fma_(-z2, p, e), s * h)
+
+
+cdef inline real sum_of(real a, real b, real *low) noexcept nogil:
+    """a + b, with its rounding error as `low`; either may be the larger."""
+    cdef real high = a + b, rest = high - a
+    low[0] = (a - (high - rest)) + (b - rest)
+    return high
+
+
+@cython.cdivision(True)
+cdef inline void tanh_parts(real s, real h, real h_low, real *t, real *t_low) noexcept nogil:
+    """tanh(a) = t + t_low from exp(-2a) = s (1 + h + h_low)."""
+    cdef real one = 1, n, n_low, d, d_low, low
+    two_sum(one, -s, &n, &low)
+    two_sum(n, -s * h, &n, &n_low)
+    n_low = fma_(-s, h_low, n_low + low)
+    two_sum(one, s, &d, &low)
+    two_sum(d, s * h, &d, &d_low)
+    d_low = fma_(s, h_low, d_low + low)
+    quotient(n, n_low, d, d_low, one / d, t, t_low)
+
+
+cdef inline real tanh_tail(real x2) noexcept nogil:
+    """(x - tanh(x)) / x^3 less its value 1/3 at 0, over x^2, for x^2 <= 1."""
+    cdef real p
+    # src/coefficients.py, "tanh".
+    if real is float:
+        p = -<float>0.00014282394
+        p = fma_(p, x2, <float>0.000923609206)
+        p = fma_(p, x2, -<float>0.00320695358)
+        p = fma_(p, x2, <float>0.00869795099)
+        p = fma_(p, x2, -<float>0.0218295855)
+        p = fma_(p, x2, <float>0.053963421)
+        p = fma_(p, x2, -<float>0.133333107)
+    else:
+        p = -2.5160441116866362307e-8
+        p = fma_(p, x2, 2.6334848125504449931e-7)
+        p = fma_(p, x2, -1.3793194780109670273e-6)
+        p = fma_(p, x2, 4.9880382405912627245e-6)
+        p = fma_(p, x2, -1.4606501923747837011e-5)
+        p = fma_(p, x2, 3.838995147853161196e-5)
+        p = fma_(p, x2, -9.6463005172115849377e-5)
+        p = fma_(p, x2, 2.3895716105748322077e-4)
+        p = fma_(p, x2, -5.8997933192145352631e-4)
+        p = fma_(p, x2, 1.4558247011305004934e-3)
+        p = fma_(p, x2, -3.5921266808673743778e-3)
+        p = fma_(p, x2, 8.8632354047411413927e-3)
+        p = fma_(p, x2, -2.1869488529139738874e-2)
+        p = fma_(p, x2, 5.3968253968046740857e-2)
+        p = fma_(p, x2, -0.13333333333333090569)
+    return p
+
+
+@cython.cdivision(True)
+cdef inline void mills_ratio(real a, real *m, real *m_low) noexcept nogil:
+    """m + m_low = exp(a^2 / 2) Q(a), for a >= 0; Q is the upper tail of the normal distribution.
+
+    (a + k) times that is a polynomial in q = (a - k) / (a + k) = 1 - 2 k / (a + k): one division.
+    """
+    cdef real d, d_low, inverse, inverse_low, product, low, q, q_low, p, p_low, p1, one = 1
+    cdef real k, c0, c0_low, c1, c1_low
+    if real is float:
+        k = 3
+        c0, c0_low = <float>0.72908369037262590939, <float>-2.6496728338654925e-8
+        c1, c1_low = -<float>0.50933199140896093216, <float>9.8002981010398021e-9
+    else:
+        k = 4
+        c0, c0_low = 0.75528513041575149241, -2.3130269014548347e-17
+        c1, c1_low = -0.60789664197189209542, -1.3254612155494847e-17
+    d = a + k
+    d_low = (k - d) + a if a < k else (a - d) + k
+    inverse = one / d
+    two_product(inverse, d, &product, &low)
+    inverse_low = (((one - product) - low) - inverse * d_low) * inverse
+    two_product(2 * k, inverse, &product, &low)
+    q = one - product
+    q_low = ((one - q) - product) - fma_(2 * k, inverse_low, low)
+    # src/coefficients.py, "mills".
+    if real is float:
+        p = <float>5.44708928e-5
+        p = fma_(p, q, <float>0.000131289446)
+        p = fma_(p, q, -<float>0.000244743062)
+        p = fma_(p, q, -<float>0.001032547)
+        p = fma_(p, q, <float>0.00102477005)
+        p = fma_(p, q, <float>0.00696930638)
+        p = fma_(p, q, -<float>0.0104625169)
+        p = fma_(p, q, -<float>0.0472626878)
+        p = fma_(p, q, <float>0.2300177)
+    else:
+        p = -6.727779589825011836e-10
+        p = fma_(p, q, -2.4201601727636448547e-9)
+        p = fma_(p, q, 1.7622886832713808429e-9)
+        p = fma_(p, q, 1.924175692981591539e-8)
+        p = fma_(p, q, 1.3449774056446929701e-8)
+        p = fma_(p, q, -8.4801198384484693887e-8)
+        p = fma_(p, q, -1.5502887857318828184e-7)
+        p = fma_(p, q, 2.7125047977454089674e-7)
+        p = fma_(p, q, 1.0215278433434980458e-6)
+        p = fma_(p, q, -6.2938094027008406289e-7)
+        p = fma_(p, q, -5.9201352263128707271e-6)
+        p = fma_(p, q, 7.1655011730299868231e-7)
+        p = fma_(p, q, 0.000035144668435481277426)
+        p = fma_(p, q, -1.9082308191900402485e-6)
+        p = fma_(p, q, -0.00023109493085590166572)
+        p = fma_(p, q, 0.00013334430827664007536)
+        p = fma_(p, q, 0.0016308184570007868898)
+        p = fma_(p, q, -0.0034796923670308845381)
+        p = fma_(p, q, -0.0075401889666847180704)
+        p = fma_(p, q, 0.060396574890920135113)
+        p = fma_(p, q, -0.18652185795965858286)
+        p = fma_(p, q, 0.38713740074221483255)
+    # The last two steps in two parts, for they are all but the whole.
+    p1 = fma_(p, q, c1)
+    p_low = fma_(fma_(p, q, c1 - p1) + c1_low, q, c0_low)
+    p_low = fma_(fma_(p, q, p1), q_low, p_low)
+    two_product(p1, q, &product, &low)
+    p_low = p_low + low
+    p = sum_of(c0, product, &low)
+    p_low = p_low + low
+    two_product(p, inverse, m, m_low)
+    m_low[0] = m_low[0] + fma_(p, inverse_low, p_low * inverse)
 
 
 cdef inline float half_to_float(uint16_t half) noexcept nogil:
@@ -139,3 +391,15 @@ cdef inline uint16_t float_to_half(float x) noexcept nogil:
     cdef uint32_t half = subnormal if a < 0x38800000 else normal
     half = infinite if a >= 0x47800000 else half
     return <uint16_t>(half | (bits32(x) >> 16 & 0x8000))
+
+
+cdef inline float bfloat16_to_float(uint16_t bits) noexcept nogil:
+    """The float with the value of a bfloat16 given by its bits; exact."""
+    return float_of(<uint32_t>bits << 16)
+
+
+cdef inline uint16_t float_to_bfloat16(float x) noexcept nogil:
+    """The bits of the bfloat16 nearest to x, ties to even."""
+    cdef uint32_t i = bits32(x)
+    cdef uint32_t rounded = (i + 0x7fff + (i >> 16 & 1)) >> 16
+    return <uint16_t>(rounded if x == x else i >> 16 | 0x40)

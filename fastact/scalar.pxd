@@ -10,7 +10,25 @@
 cimport cython
 from libc.math cimport NAN
 
-from fastact.elementary cimport copysign_, exp_minus, fma_, nan_or, real
+from fastact.elementary cimport (
+    abs_,
+    copysign_,
+    exp_minus,
+    exp_minus_parts,
+    finite,
+    fma_,
+    log1p_exp_minus,
+    mills_ratio,
+    nan_or,
+    quotient,
+    real,
+    sqrt_,
+    sum_of,
+    tanh_parts,
+    tanh_tail,
+    two_product,
+    two_sum,
+)
 
 
 cdef inline void identity_with_derivative(real x, real *y, real *dy) noexcept nogil:
@@ -31,6 +49,15 @@ cdef inline real relu_derivative_from_output(real y) noexcept nogil:
     return nan_or(y, <real>1 if y > 0 else <real>0)
 
 
+cdef inline void relu6_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    y[0] = 0 if x < 0 else 6 if x > 6 else x
+    dy[0] = relu6_derivative_from_output(x)
+
+
+cdef inline real relu6_derivative_from_output(real y) noexcept nogil:
+    return nan_or(y, <real>1 if (y > 0) & (y < 6) else <real>0)
+
+
 cdef inline void leaky_relu_with_derivative(
     real x, real negative_slope, real *y, real *dy
 ) noexcept nogil:
@@ -44,6 +71,62 @@ cdef inline real leaky_relu_derivative_from_output(real y, real negative_slope) 
     cdef real slope = <real>1 if y > 0 else negative_slope
     # With a negative slope every output is positive: y does not tell the side.
     return nan_or(y, slope if negative_slope >= 0 else <real>NAN)
+
+
+cdef inline void prelu_with_derivative(real x, real weight, real *y, real *dy) noexcept nogil:
+    leaky_relu_with_derivative(x, weight, y, dy)
+
+
+cdef inline void threshold_with_derivative(
+    real x, real threshold, real value, real *y, real *dy
+) noexcept nogil:
+    # A threshold of NaN gives NaN.
+    y[0] = x if x > threshold else value if x <= threshold else x + threshold
+    dy[0] = <real>1 if x > threshold else <real>0 if x <= threshold else x + threshold
+
+
+cdef inline void elu_with_derivative(real x, real alpha, real *y, real *dy) noexcept nogil:
+    cdef real one = 1, s, q
+    exp_minus(x, one, &s, &q)
+    y[0] = x if x > 0 else alpha * copysign_(fma_(s, q, s - one), x)
+    dy[0] = nan_or(x, one if x > 0 else alpha * fma_(s, q, s))
+
+
+cdef inline real elu_derivative_from_output(real y, real alpha) noexcept nogil:
+    cdef real one = 1, slope = one if y > 0 else y + alpha
+    return nan_or(y, slope if alpha >= 0 else <real>NAN)
+
+
+cdef inline void selu_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    cdef real scale = <real>1.0507009873554805, scaled_alpha = <real>1.7580993408473766
+    cdef real one = 1, s, q
+    exp_minus(x, one, &s, &q)
+    y[0] = scale * x if x > 0 else scaled_alpha * copysign_(fma_(s, q, s - one), x)
+    dy[0] = nan_or(x, scale if x > 0 else scaled_alpha * fma_(s, q, s))
+
+
+cdef inline real selu_derivative_from_output(real y) noexcept nogil:
+    cdef real scale = <real>1.0507009873554805, scaled_alpha = <real>1.7580993408473766
+    return nan_or(y, scale if y > 0 else y + scaled_alpha)
+
+
+@cython.cdivision(True)
+cdef inline void celu_with_derivative(real x, real alpha, real *y, real *dy) noexcept nogil:
+    # x / alpha as a sum: one rounding of it is as many ulp of exp(x / alpha) as its size.
+    cdef real one = 1, a = abs_(x), z = a / alpha, product, rest, scale, scale2, s, h, h_low
+    two_product(z, alpha, &product, &rest)
+    exp_minus_parts(z, ((a - product) - rest) / alpha, &scale, &scale2, &h, &h_low)
+    s = scale * scale2
+    y[0] = x if x > 0 else alpha * copysign_(fma_(s, h, s - one), x)
+    dy[0] = nan_or(x, one if x > 0 else fma_(s, h, s))
+    if not alpha > 0:
+        y[0] = dy[0] = <real>NAN
+
+
+@cython.cdivision(True)
+cdef inline real celu_derivative_from_output(real y, real alpha) noexcept nogil:
+    cdef real one = 1, slope = one if y > 0 else (y + alpha) / alpha
+    return nan_or(y, slope if alpha > 0 else <real>NAN)
 
 
 @cython.cdivision(True)
@@ -65,11 +148,45 @@ cdef inline real sigmoid_derivative_from_output(real y) noexcept nogil:
 
 
 @cython.cdivision(True)
+cdef inline void log_sigmoid_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    cdef real one = 1, s, h, slope
+    sigmoid_with_derivative(-x, dy, &slope)
+    exp_minus(x, one, &s, &h)
+    y[0] = (x if x < 0 else 0) - log1p_exp_minus(s, h)
+
+
+cdef inline real log_sigmoid_derivative_from_output(real y) noexcept nogil:
+    return minus_expm1(y)
+
+
+cdef inline real minus_expm1(real y) noexcept nogil:
+    """1 - exp(y) for y <= 0."""
+    cdef real one = 1, s, q
+    exp_minus(y, one, &s, &q)
+    return nan_or(y, fma_(-s, q, one - s))
+
+
+cdef inline void hard_sigmoid_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    cdef real sixth = <real>0.16666666666666666
+    y[0] = 0 if x < -3 else 1 if x > 3 else (x + 3) * sixth
+    dy[0] = nan_or(x, sixth if (x > -3) & (x < 3) else <real>0)
+
+
+cdef inline real hard_sigmoid_derivative_from_output(real y) noexcept nogil:
+    cdef real sixth = <real>0.16666666666666666
+    return nan_or(y, sixth if (y > 0) & (y < 1) else <real>0)
+
+
+@cython.cdivision(True)
 cdef inline void tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
     # tanh |x| = t = (1 - e) / (1 + e), e = exp(-2|x|) = s (1 + 2 h), each sum rounded once.
-    cdef real one = 1, two = 2, s, h, t, v
+    cdef real one = 1, two = 2, s, h, t, d, v
     exp_minus(x, two, &s, &h)
-    t = fma_(-two * s, h, one - s) / fma_(two * s, h, one + s)
+    d = fma_(two * s, h, one + s)
+    t = fma_(-two * s, h, one - s) / d
+    if real is double:
+        # What rounding d cost, with 1 / d to a tenth: 2.04 ulp without it at 0.125.
+        t = fma_(-t * fma_(two * s, h, (one + s) - d), fma_(-0.5, d, 1.457), t)
     y[0] = copysign_(t, x)
     # 1 - t^2 = v (2 - v) with v = 1 - t, as 2 e / (1 + e) = e (1 + t) to keep the tail.
     v = fma_(two * s, h, s) * (one + t)
@@ -79,3 +196,311 @@ cdef inline void tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
 cdef inline real tanh_derivative_from_output(real y) noexcept nogil:
     cdef real one = 1
     return (one - y) * (one + y)
+
+
+@cython.cdivision(True)
+cdef inline void lecun_tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    # exp(-4/3 |x|) and the constants in two parts: the tail of the derivative needs them.
+    cdef real one = 1, a = abs_(x), z, z_low, scale, scale2, s, h, h_low, t, t_low
+    cdef real four_thirds = <real>1.3333333333333333, four_thirds_low
+    cdef real height = <real>1.7159, height_low = <real>(1.7159 - <double>height)
+    # 4 (2/3) 1.7159, of which the second part is what a double cannot hold.
+    cdef real slope = <real>4.575733333333333, slope_low
+    cdef real n, n_low, d, d_low, low, square, square_low, q, q_low
+    if real is float:
+        four_thirds_low = <float>(-3.973642985026042e-08)
+        slope_low = <float>(4.575733333333333 - <double>slope)
+    else:
+        four_thirds_low = 7.401486830834377e-17
+        slope_low = 2.9605947323337508e-16
+    two_product(a, four_thirds, &z, &z_low)
+    exp_minus_parts(z, fma_(a, four_thirds_low, z_low), &scale, &scale2, &h, &h_low)
+    s = scale * scale2
+    tanh_parts(s, h, h_low, &t, &t_low)
+    t = fma_(height, t, fma_(height, t_low, height_low * t))
+    # Where the low parts underflow tanh is its argument.
+    y[0] = copysign_(a * <real>1.1439333333333332 if a < <real>1e-20 else t, x)
+    # The derivative is slope e / (1 + e)^2.
+    two_sum(one, s, &d, &low)
+    two_sum(d, s * h, &d, &d_low)
+    d_low = d_low + low
+    two_product(d, d, &square, &square_low)
+    two_sum(one, h, &n, &n_low)
+    quotient(n, n_low, square, fma_(2 * d, d_low, square_low), one / square, &q, &q_low)
+    dy[0] = s * fma_(slope, q, fma_(slope, q_low, slope_low * q))
+
+
+@cython.cdivision(True)
+cdef inline real lecun_tanh_derivative_from_output(real y) noexcept nogil:
+    # (2/3) (height - y) (height + y) / height, with the height in two parts.
+    cdef real height = <real>1.7159, height_low = <real>(1.7159 - <double>height)
+    cdef real factor = <real>0.3885230297025856
+    return factor * (((height - y) + height_low) * ((height + y) + height_low))
+
+
+cdef inline void hard_tanh_with_derivative(
+    real x, real min_val, real max_val, real *y, real *dy
+) noexcept nogil:
+    y[0] = min_val if x < min_val else max_val if x > max_val else x
+    dy[0] = hard_tanh_derivative_from_output(x, min_val, max_val)
+    if not min_val < max_val:
+        y[0] = <real>NAN
+
+
+cdef inline real hard_tanh_derivative_from_output(
+    real y, real min_val, real max_val
+) noexcept nogil:
+    cdef real slope = nan_or(y, <real>1 if (y > min_val) & (y < max_val) else <real>0)
+    return slope if min_val < max_val else <real>NAN
+
+
+cdef inline void tanh_shrink_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    # x^3 (1/3 + ...) up to 0.75; beyond, the difference, with tanh in two parts.
+    cdef real a = abs_(x), zero = 0, scale, scale2, h, h_low, t, t_low, x2, x2_low, x3, x3_low, p, p_low
+    cdef real b = <real>1 if a > 1 else a, third = <real>0.3333333333333333, third_low
+    exp_minus_parts(a + a, zero, &scale, &scale2, &h, &h_low)
+    tanh_parts(scale * scale2, h, h_low, &t, &t_low)
+    if real is float:
+        third_low = <float>(-9.934107462565104e-09)
+    else:
+        third_low = 1.850371707708594e-17
+    two_product(b, b, &x2, &x2_low)
+    two_product(b, x2, &x3, &x3_low)
+    x3_low = fma_(b, x2_low, x3_low)
+    p_low = tanh_tail(x2)
+    p = fma_(x2, p_low, third)
+    p_low = fma_(x2, p_low, third - p) + third_low
+    y[0] = copysign_(
+        (a - t) - t_low if a > <real>0.75 else fma_(x3, p, fma_(x3, p_low, x3_low * p)), x
+    )
+    dy[0] = fma_(t, t, 2 * t * t_low)
+
+
+@cython.cdivision(True)
+cdef inline void softsign_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    # From `large` on y rounds to 1 and the derivative to 0; infinity would give NaN.
+    cdef real one = 1, a = abs_(x), large = <real>1e30 if sizeof(real) == 4 else <real>1e200, d
+    a = large if large < a else a
+    d = one / (one + a)
+    y[0] = copysign_(a / (one + a), x)
+    dy[0] = d * d
+
+
+cdef inline real softsign_derivative_from_output(real y) noexcept nogil:
+    cdef real rest = 1 - abs_(y)
+    return rest * rest
+
+
+@cython.cdivision(True)
+cdef inline void softplus_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
+    # log1p(exp(-|z|)) / beta is the part that underflows: where it is about exp(-|z|) / beta,
+    # below `tiny`, the factor that takes it to the subnormals comes last.
+    cdef real one = 1, z, z_low, scale, scale2, s, h, h_low, t
+    cdef real tiny = <real>1e-10 if sizeof(real) == 4 else <real>1e-20
+    two_product(x, beta, &z, &z_low)
+    exp_minus_parts(abs_(z), z_low if z > 0 else -z_low, &scale, &scale2, &h, &h_low)
+    s = scale * scale2
+    t = fma_(scale, h, scale) if s < tiny else log1p_exp_minus(s, h)
+    y[0] = (x if x > 0 else 0) + t / beta * (scale2 if s < tiny else one)
+    t = fma_(s, fma_(h, one - s, -s) / fma_(s, h, one + s), s)
+    dy[0] = one - t if z > 0 else t
+    if not beta > 0:
+        y[0] = dy[0] = <real>NAN
+
+
+cdef inline real softplus_derivative_from_output(real y, real beta) noexcept nogil:
+    return minus_expm1(-beta * y) if beta > 0 else <real>NAN
+
+
+@cython.cdivision(True)
+cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) noexcept nogil:
+    # Below 0 the sum cancels: there y is b / 4 over what it is above. The derivative is y over
+    # the root. x is scaled where its square overflows, and b with it.
+    cdef real one = 1, a = abs_(x), scale = 1, unscale = 1, root, root_low, square, square_low
+    cdef real inverse, product, low, half, half_low, t, t_low
+    if real is float:
+        if a > <float>1.1e12:
+            scale, unscale = <float>1.3552527156068805e-20, <float>7.378697629483821e19  # 2^-+66
+    else:
+        if a > 1e150:
+            scale, unscale = 2.409919865102884e-181, 4.149515568880993e180  # 2^-+600
+    two_product(a * scale, a * scale, &square, &square_low)
+    product = b * scale * scale
+    t = sum_of(square, product, &low)
+    root = sqrt_(t)
+    inverse = one / root
+    two_product(root, root, &square, &product)
+    root_low = (((t - square) - product) + (low + square_low)) * inverse * <real>0.5
+    root, root_low = root * unscale, root_low * unscale
+    half = sum_of(a / 2, root / 2, &half_low)
+    half_low = half_low + root_low / 2
+    quotient(b / 4, 0, half, half_low, one / half, &t, &t_low)
+    t = half if x > 0 else t
+    t_low = half_low if x > 0 else t_low
+    y[0] = nan_or(x, t if (a > <real>1e30) else t + t_low)
+    inverse = inverse * scale
+    quotient(t, t_low, root, root_low, inverse, &half, &half_low)
+    dy[0] = nan_or(x, half + half_low if scale == one else t * inverse)
+    if not b > 0:
+        y[0] = dy[0] = <real>NAN
+
+
+cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    # x > 0: x - |x| Q(|x|) and 1 - (Q - |x| phi); else -|x| Q and Q - |x| phi. Q is exp(-x^2/2)
+    # times Mills' ratio m; x^2 and m in two parts, for the tail magnifies their roundings.
+    cdef real one = 1, a = abs_(x), v, v_low, scale, scale2, h, h_low, m, m_low, n, n_low, tail
+    cdef real density = <real>0.3989422804014327, density_low
+    if real is float:
+        density_low = <float>(0.3989422804014327 - <double>density)
+    else:
+        density_low = -2.4923272022777433e-17
+    two_product(a, a, &v, &v_low)
+    exp_minus_parts(v / 2, v_low / 2, &scale, &scale2, &h, &h_low)
+    a = 64 if a > 64 else a  # there the tail has long vanished
+    mills_ratio(a, &m, &m_low)
+    two_product(a, m, &n, &n_low)
+    n, n_low = n * scale, fma_(a, m_low, n_low) * scale
+    tail = copysign_((n + fma_(n, h, fma_(n_low, h, n_low))) * scale2, x)
+    y[0] = x - tail if x > 0 else tail
+    m = scale * (fma_(-density, a, m) + fma_(-density_low, a, m_low))
+    tail = fma_(m, h, m) * scale2
+    dy[0] = one - tail if x > 0 else tail
+
+
+@cython.cdivision(True)
+cdef inline void gate(
+    real x, real sign, real w, real w_low, real v, real *y, real *dy
+) noexcept nogil:
+    """x sigmoid(+-(w + w_low)) and its derivative, for w >= 0, v = |x w'(x)|, the sign as given.
+
+    With t = sigmoid(-w), the value is x t or x - x t, and the derivative t (1 - v (1 - t)) or
+    1 less that. t is s (1 + t') as in sigmoid_with_derivative, but with s / 2 for s near 1, where
+    t' is large and its error would be too.
+    """
+    cdef real one = 1, scale, scale2, s, h, h_low, t, tail, c
+    exp_minus_parts(w, w_low, &scale, &scale2, &h, &h_low)
+    s = scale * scale2
+    c = 2 if s > <real>0.3 else 1
+    t = fma_(h, c - s, (c - one) - s) / fma_(s, h, one + s)
+    scale = scale if c == one else scale * <real>0.5
+    s = scale * scale2
+    tail = finite(abs_(x)) * scale
+    tail = copysign_(fma_(tail, t, tail) * scale2, x)
+    y[0] = x - tail if sign > 0 else tail
+    tail = scale * fma_(-finite(v), one - fma_(s, t, s), one)
+    tail = fma_(tail, t, tail) * scale2
+    dy[0] = one - tail if sign > 0 else tail
+
+
+cdef inline void silu_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    cdef real zero = 0
+    gate(x, x, abs_(x), zero, abs_(x), y, dy)
+
+
+cdef inline void swish_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
+    cdef real w, w_low
+    two_product(abs_(x), abs_(beta), &w, &w_low)
+    # A beta of 0 is x / 2, at infinity too.
+    w = w if beta != 0 else nan_or(x, <real>0)
+    gate(x, x if beta > 0 else -x, w, w_low if beta != 0 else 0, w, y, dy)
+
+
+cdef inline void quick_gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    cdef real beta = <real>1.702, beta_low = <real>(1.702 - <double>beta), w, w_low
+    two_product(abs_(x), beta, &w, &w_low)
+    gate(x, x, w, fma_(abs_(x), beta_low, w_low), w, y, dy)
+
+
+cdef inline void gelu_tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    # w = |x| (A + B x^2), A = 2 sqrt(2 / pi), B = 0.044715 A.
+    cdef real A = <real>1.5957691216057308, A_low, B = <real>0.07135481627260025, B_low
+    cdef real a = 32 if abs_(x) > 32 else abs_(x)  # there the tail has long vanished
+    cdef real z, z_low, p, p_low, g, g_low, w, w_low
+    if real is float:
+        A_low = <float>(1.5957691216057308 - <double>A)
+        B_low = <float>(0.07135481627260025 - <double>B)
+    else:
+        A_low = -9.9693088091109203e-17
+        B_low = -4.1218577217431828e-18
+    two_product(a, a, &z, &z_low)
+    two_product(B, z, &p, &p_low)
+    p_low = p_low + fma_(B, z_low, fma_(B_low, z, A_low))
+    g = sum_of(A, p, &g_low)
+    g_low = g_low + p_low
+    two_product(a, g, &w, &w_low)
+    gate(x, x, w, fma_(a, g_low, w_low), a * fma_(3 * B, z, A), y, dy)
+
+
+@cython.cdivision(True)
+cdef inline void mish_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    # With e = exp(-|x|), v = 1 + e and g = 2 e above 0, v elsewhere, tanh(softplus(x)) is
+    # (1 + g) / (1 + g v), elsewhere times e; the derivative that plus 4 x e (e or 1) v / (1 + g v)^2.
+    cdef real one = 1, zero = 0, a = abs_(x), scale, scale2, s, h, h_low, e, e_low, v, v_low, low
+    cdef real g, g_low, n, n_low, d, d_low, inverse, q, q_low, tail, tail_low
+    cdef bint above = x > 0
+    exp_minus_parts(a, zero, &scale, &scale2, &h, &h_low)
+    s = scale * scale2
+    two_sum(s, s * h, &e, &e_low)
+    two_sum(one, s, &v, &low)
+    two_sum(v, s * h, &v, &v_low)
+    v_low = v_low + low
+    g = 2 * e if above else v
+    g_low = 2 * e_low if above else v_low
+    two_sum(one, g, &n, &n_low)
+    two_product(g, v, &d, &d_low)
+    d_low = fma_(g, v_low, fma_(g_low, v, d_low))
+    two_sum(one, d, &d, &low)
+    d_low = d_low + low
+    inverse = one / d
+    quotient(n, n_low + g_low, d, d_low, inverse, &q, &q_low)
+    scale = one if above else scale
+    scale2 = one if above else scale2
+    a = 1500 if a > 1500 else a  # from there the value is x, or the tail has vanished
+    two_product(a * scale, q, &tail, &tail_low)
+    tail_low = fma_(a * scale, q_low, tail_low)
+    h = 0 if above else h
+    y[0] = x if x > 1500 else copysign_((tail + fma_(tail, h, fma_(tail_low, h, tail_low))) * scale2, x)
+    # 4 x v (e^2 or 1) / d, beside n
+    quotient(v, v_low, d, d_low, inverse, &q, &q_low)
+    a = copysign_(4 * a, x) * (e * e if above else one)
+    two_product(a, q, &tail, &tail_low)
+    tail_low = fma_(a, q_low, tail_low)
+    g = sum_of(n, tail, &low)
+    quotient(g, low + (tail_low + n_low + g_low), d, d_low, inverse, &q, &q_low)
+    q, q_low = q * scale, q_low * scale
+    dy[0] = nan_or(x, (q + fma_(q, h, fma_(q_low, h, q_low))) * scale2)
+
+
+cdef inline void hard_swish_with_derivative(real x, real *y, real *dy) noexcept nogil:
+    # x (x + 3) / 6 with the roundings of sum, product and 1/6 made good.
+    cdef real three = 3, sixth = <real>0.16666666666666666, sixth_low
+    cdef real b = -3 if x < -3 else 3 if x > 3 else x, s, s_low, p, p_low
+    if real is float:
+        sixth_low = <float>(-4.967053731282552e-09)
+    else:
+        sixth_low = 9.25185853854297e-18
+    two_sum(three, b, &s, &s_low)
+    two_product(b, s, &p, &p_low)
+    p_low = fma_(b, s_low, p_low)
+    p = fma_(p, sixth, fma_(p, sixth_low, p_low * sixth))
+    y[0] = x if x > 3 else p
+    dy[0] = nan_or(x, 0 if x <= -3 else <real>1 if x >= 3 else fma_(b, 2, three) * sixth)
+
+
+cdef inline void soft_shrink_with_derivative(real x, real lambd, real *y, real *dy) noexcept nogil:
+    y[0] = x - lambd if x > lambd else x + lambd if x < -lambd else nan_or(x, <real>0)
+    dy[0] = shrink_derivative(x, lambd)
+    if not lambd >= 0:
+        y[0] = <real>NAN
+
+
+cdef inline void hard_shrink_with_derivative(real x, real lambd, real *y, real *dy) noexcept nogil:
+    y[0] = x if abs_(x) > lambd else nan_or(x, <real>0)
+    dy[0] = shrink_derivative(x, lambd)
+    if not lambd >= 0:
+        y[0] = <real>NAN
+
+
+cdef inline real shrink_derivative(real x, real lambd) noexcept nogil:
+    cdef real slope = nan_or(x, <real>1 if abs_(x) > lambd else <real>0)
+    return slope if lambd >= 0 else <real>NAN

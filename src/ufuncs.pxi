@@ -1,18 +1,16 @@
-# Design: one formula becomes all loops of all operations by fused types.
+# Design: one formula becomes the kernels of all operations by fused types.
 #
-# A *tag* is a struct that stands for an activation or an operation at compile time: `loop` is
-# specialised for each activation x operation x dtype, and `if activation is sigmoid_t` is
-# decided by Cython. A struct's size is the one number the C compiler knows of a type, so it
-# carries the count of inputs. The tags ride on the two pointers of NumPy's loop signature
-# that are not used, the dtype on the operands', which gives every specialisation the
-# signature that NumPy calls.
+# A *tag* is a struct that stands for an activation or an operation at compile time: `kernel` is
+# specialised for each activation x operation x float or double, and `if activation is sigmoid_t`
+# is decided by Cython. A struct's size is the one number the C compiler knows of a type, so it
+# carries the count of inputs.
 #
-# Contiguous operands with uniform parameters take the straight loop. Everything else (strides,
-# parameters that vary, float16) is gathered block by block into contiguous buffers in L1, so
-# the one vectorised loop serves every layout, and an in-place call needs no thought there.
-# The straight loop is written out again for each operand that the output may coincide with:
-# told that two pointers are one, the compiler vectorises; left to find out, its overlap check
-# sends an in-place call to a scalar loop.
+# A kernel runs over contiguous operands that do not overlap; being told so (`restrict`), the
+# compiler vectorises and leaves the scalar loop out that would serve overlap. All else is the
+# business of `loop`, of which there is one for each dtype: it finds the kernel in the ufunc that
+# NumPy hands it and takes what the kernel cannot (strides, float16, an input that is also the
+# output) block by block through buffers in L1. With that code in each specialised loop the
+# extensions were five times the size and took ten minutes to build.
 #
 # Tried for short arrays: the last 1 to 15 elements as one masked vector (a loop of fixed length
 # with a condition). It costs 25 ns where scalar code costs 7 ns an element: no gain on average,
@@ -26,11 +24,18 @@
 
 cimport cython
 cimport numpy as np
-from libc.stdint cimport uint16_t
+from cpython.mem cimport PyMem_Malloc
+from libc.stdint cimport int16_t, uint16_t
 from numpy cimport npy_intp
 
 cimport fastact.scalar as scalar
-from fastact.elementary cimport float_to_half, half_to_float, real
+from fastact.elementary cimport (
+    bfloat16_to_float,
+    float_to_bfloat16,
+    float_to_half,
+    half_to_float,
+    real,
+)
 
 from contextlib import suppress
 
@@ -44,15 +49,13 @@ np.import_ufunc()
 
 cdef extern from *:
     """
-    /* One strided loop of n operands of one dtype. */
-    static int fastact_add_loop(PyObject *ufunc, void *loop, int type_num)
+    /* One strided loop of operands of one dtype, given by its class. */
+    static int fastact_add_loop(PyObject *ufunc, void *loop, PyObject *dtype)
     {
-        PyArray_DTypeMeta *dtypes[8], *dtype =
-            type_num == NPY_HALF ? &PyArray_HalfDType :
-            type_num == NPY_FLOAT ? &PyArray_FloatDType : &PyArray_DoubleDType;
+        PyArray_DTypeMeta *dtypes[8];
         int nin = ((PyUFuncObject *)ufunc)->nin, nout = ((PyUFuncObject *)ufunc)->nout;
         for (int i = 0; i < nin + nout; i++)
-            dtypes[i] = dtype;
+            dtypes[i] = (PyArray_DTypeMeta *)dtype;
         PyType_Slot slots[] = {{NPY_METH_strided_loop, loop}, {0, NULL}};
         PyArrayMethod_Spec spec = {
             ((PyUFuncObject *)ufunc)->name, nin, nout, NPY_NO_CASTING,
@@ -131,7 +134,11 @@ cdef extern from *:
         return status;
     }
     """
-    int register_loop "fastact_add_loop"(object ufunc, void *loop, int type_num) except -1
+    ctypedef struct PyUFuncObject:
+        void *const *data
+    ctypedef struct PyArrayMethod_Context:
+        void *caller
+    int register_loop "fastact_add_loop"(object ufunc, void *loop, object dtype) except -1
     int add_promoter "fastact_add_promoter"(object ufunc) except -1
 
 
@@ -140,19 +147,88 @@ ctypedef struct identity_t:
     char size[1]
 ctypedef struct relu_t:
     char size[1]
+ctypedef struct relu6_t:
+    char size[1]
 ctypedef struct leaky_relu_t:
+    char size[2]
+ctypedef struct prelu_t:
+    char size[2]
+ctypedef struct threshold_t:
+    char size[3]
+ctypedef struct elu_t:
+    char size[2]
+ctypedef struct selu_t:
+    char size[1]
+ctypedef struct celu_t:
     char size[2]
 ctypedef struct sigmoid_t:
     char size[1]
+ctypedef struct log_sigmoid_t:
+    char size[1]
+ctypedef struct hard_sigmoid_t:
+    char size[1]
 ctypedef struct tanh_t:
     char size[1]
+ctypedef struct lecun_tanh_t:
+    char size[1]
+ctypedef struct hard_tanh_t:
+    char size[3]
+ctypedef struct tanh_shrink_t:
+    char size[1]
+ctypedef struct softsign_t:
+    char size[1]
+ctypedef struct softplus_t:
+    char size[2]
+ctypedef struct squareplus_t:
+    char size[2]
+ctypedef struct gelu_t:
+    char size[1]
+ctypedef struct gelu_tanh_t:
+    char size[1]
+ctypedef struct quick_gelu_t:
+    char size[1]
+ctypedef struct silu_t:
+    char size[1]
+ctypedef struct swish_t:
+    char size[2]
+ctypedef struct mish_t:
+    char size[1]
+ctypedef struct hard_swish_t:
+    char size[1]
+ctypedef struct soft_shrink_t:
+    char size[2]
+ctypedef struct hard_shrink_t:
+    char size[2]
 
 ctypedef fused activation:
     identity_t
     relu_t
+    relu6_t
     leaky_relu_t
+    prelu_t
+    threshold_t
+    elu_t
+    selu_t
+    celu_t
     sigmoid_t
+    log_sigmoid_t
+    hard_sigmoid_t
     tanh_t
+    lecun_tanh_t
+    hard_tanh_t
+    tanh_shrink_t
+    softsign_t
+    softplus_t
+    squareplus_t
+    gelu_t
+    gelu_tanh_t
+    quick_gelu_t
+    silu_t
+    swish_t
+    mish_t
+    hard_swish_t
+    soft_shrink_t
+    hard_shrink_t
 
 # An operation's tag: as many bytes as it has inputs before the parameters.
 ctypedef struct value_t:
@@ -175,6 +251,7 @@ ctypedef fused operation:
 
 ctypedef fused element:
     uint16_t  # a float16's bits
+    int16_t  # a bfloat16's bits
     float
     double
 
@@ -192,12 +269,58 @@ cdef inline void evaluate(
         scalar.identity_with_derivative(x, y, dy)
     elif activation is relu_t:
         scalar.relu_with_derivative(x, y, dy)
+    elif activation is relu6_t:
+        scalar.relu6_with_derivative(x, y, dy)
     elif activation is leaky_relu_t:
         scalar.leaky_relu_with_derivative(x, a, y, dy)
+    elif activation is prelu_t:
+        scalar.prelu_with_derivative(x, a, y, dy)
+    elif activation is threshold_t:
+        scalar.threshold_with_derivative(x, a, b, y, dy)
+    elif activation is elu_t:
+        scalar.elu_with_derivative(x, a, y, dy)
+    elif activation is selu_t:
+        scalar.selu_with_derivative(x, y, dy)
+    elif activation is celu_t:
+        scalar.celu_with_derivative(x, a, y, dy)
     elif activation is sigmoid_t:
         scalar.sigmoid_with_derivative(x, y, dy)
+    elif activation is log_sigmoid_t:
+        scalar.log_sigmoid_with_derivative(x, y, dy)
+    elif activation is hard_sigmoid_t:
+        scalar.hard_sigmoid_with_derivative(x, y, dy)
     elif activation is tanh_t:
         scalar.tanh_with_derivative(x, y, dy)
+    elif activation is lecun_tanh_t:
+        scalar.lecun_tanh_with_derivative(x, y, dy)
+    elif activation is hard_tanh_t:
+        scalar.hard_tanh_with_derivative(x, a, b, y, dy)
+    elif activation is tanh_shrink_t:
+        scalar.tanh_shrink_with_derivative(x, y, dy)
+    elif activation is softsign_t:
+        scalar.softsign_with_derivative(x, y, dy)
+    elif activation is softplus_t:
+        scalar.softplus_with_derivative(x, a, y, dy)
+    elif activation is squareplus_t:
+        scalar.squareplus_with_derivative(x, a, y, dy)
+    elif activation is gelu_t:
+        scalar.gelu_with_derivative(x, y, dy)
+    elif activation is gelu_tanh_t:
+        scalar.gelu_tanh_with_derivative(x, y, dy)
+    elif activation is quick_gelu_t:
+        scalar.quick_gelu_with_derivative(x, y, dy)
+    elif activation is silu_t:
+        scalar.silu_with_derivative(x, y, dy)
+    elif activation is swish_t:
+        scalar.swish_with_derivative(x, a, y, dy)
+    elif activation is mish_t:
+        scalar.mish_with_derivative(x, y, dy)
+    elif activation is hard_swish_t:
+        scalar.hard_swish_with_derivative(x, y, dy)
+    elif activation is soft_shrink_t:
+        scalar.soft_shrink_with_derivative(x, a, y, dy)
+    elif activation is hard_shrink_t:
+        scalar.hard_shrink_with_derivative(x, a, y, dy)
 
 
 cdef inline real derivative_from_output(real y, real a, real b, activation *tag) noexcept nogil:
@@ -206,188 +329,232 @@ cdef inline real derivative_from_output(real y, real a, real b, activation *tag)
         return scalar.identity_derivative_from_output(y)
     elif activation is relu_t:
         return scalar.relu_derivative_from_output(y)
+    elif activation is relu6_t:
+        return scalar.relu6_derivative_from_output(y)
     elif activation is leaky_relu_t:
         return scalar.leaky_relu_derivative_from_output(y, a)
+    elif activation is elu_t:
+        return scalar.elu_derivative_from_output(y, a)
+    elif activation is selu_t:
+        return scalar.selu_derivative_from_output(y)
+    elif activation is celu_t:
+        return scalar.celu_derivative_from_output(y, a)
     elif activation is sigmoid_t:
         return scalar.sigmoid_derivative_from_output(y)
+    elif activation is log_sigmoid_t:
+        return scalar.log_sigmoid_derivative_from_output(y)
+    elif activation is hard_sigmoid_t:
+        return scalar.hard_sigmoid_derivative_from_output(y)
     elif activation is tanh_t:
         return scalar.tanh_derivative_from_output(y)
+    elif activation is lecun_tanh_t:
+        return scalar.lecun_tanh_derivative_from_output(y)
+    elif activation is hard_tanh_t:
+        return scalar.hard_tanh_derivative_from_output(y, a, b)
+    elif activation is softsign_t:
+        return scalar.softsign_derivative_from_output(y)
+    elif activation is softplus_t:
+        return scalar.softplus_derivative_from_output(y, a)
+    else:
+        return y  # no such operation
 
 
-cdef inline void kernel(
-    real *grad, real *x, real *a, real *b, bint uniform, real *out, real *out2, npy_intp n,
+cdef inline void operate(
+    real grad, real x, real a, real b, real *out, real *out2, activation *tag, operation *task
+) noexcept nogil:
+    """One element of an operation; x stands for y where the derivative comes from the output."""
+    cdef real y, dy
+    if operation is backward_from_output_t:
+        out[0] = grad * derivative_from_output(x, a, b, tag)
+    else:
+        evaluate(x, a, b, &y, &dy, tag)
+        if operation is value_t:
+            out[0] = y
+        elif operation is derivative_t:
+            out[0] = dy
+        elif operation is with_derivative_t:
+            out[0] = y
+            out2[0] = dy
+        elif operation is backward_t:
+            out[0] = grad * dy
+
+
+cdef void kernel(
+    const real *restrict grad, const real *restrict x, const real *restrict a,
+    const real *restrict b, real *restrict out, real *restrict out2, npy_intp n, bint uniform,
     activation *tag, operation *task
 ) noexcept nogil:
-    """The loop over n contiguous elements; a and b are one value each if `uniform`."""
+    """An operation on n contiguous elements; a and b are one value each if `uniform`."""
     cdef npy_intp i
-    cdef real y, dy, a0 = 0, b0 = 0
+    cdef real none = 0, a0 = 0, b0 = 0
+    if sizeof(activation) > 1 and not uniform:
+        for i in range(n):
+            operate(
+                grad[i] if sizeof(operation) > 1 else none, x[i], a[i],
+                b[i] if sizeof(activation) > 2 else none, out + i, out2 + i, tag, task
+            )
+        return
     if sizeof(activation) > 1:
         a0 = a[0]
     if sizeof(activation) > 2:
         b0 = b[0]
     for i in range(n):
-        if operation is backward_from_output_t:
-            out[i] = grad[i] * derivative_from_output(
-                x[i], a0 if uniform else a[i], b0 if uniform else b[i], tag
-            )
-        else:
-            evaluate(x[i], a0 if uniform else a[i], b0 if uniform else b[i], &y, &dy, tag)
-            if operation is value_t:
-                out[i] = y
-            elif operation is derivative_t:
-                out[i] = dy
-            elif operation is with_derivative_t:
-                out[i] = y
-                out2[i] = dy
-            elif operation is backward_t:
-                out[i] = grad[i] * dy
+        operate(
+            grad[i] if sizeof(operation) > 1 else none, x[i], a0, b0, out + i, out2 + i, tag, task
+        )
 
 
-cdef inline void straight(
-    real **operands, npy_intp n, activation *tag, operation *task
-) noexcept nogil:
-    """The kernel on contiguous operands with uniform parameters."""
-    cdef int nin = sizeof(operation) + sizeof(activation) - 1
-    cdef real *grad = operands[0]
-    cdef real *x = operands[<int>sizeof(operation) - 1]
-    cdef real *a = operands[sizeof(operation)] if sizeof(activation) > 1 else NULL
-    cdef real *b = operands[sizeof(operation) + 1] if sizeof(activation) > 2 else NULL
-    cdef real *out = operands[nin]
-    if operation is with_derivative_t:
-        if out == x:
-            kernel(grad, out, a, b, True, out, operands[nin + 1], n, tag, task)
-        elif operands[nin + 1] == x:
-            kernel(grad, operands[nin + 1], a, b, True, out, operands[nin + 1], n, tag, task)
-        else:
-            kernel(grad, x, a, b, True, out, operands[nin + 1], n, tag, task)
-    elif operation is backward_t or operation is backward_from_output_t:
-        if out == grad:
-            kernel(out, x, a, b, True, out, out, n, tag, task)
-        elif out == x:
-            kernel(grad, out, a, b, True, out, out, n, tag, task)
-        else:
-            kernel(grad, x, a, b, True, out, out, n, tag, task)
+# What a ufunc's loops need to know of it; the ufunc's `data` points to one.
+ctypedef struct Kernels:
+    void *of_float
+    void *of_double
+    int nin, nout
+    int first_parameter
+
+ctypedef void (*float_kernel)(
+    float *, float *, float *, float *, float *, float *, npy_intp, bint, void *, void *
+) noexcept nogil
+ctypedef void (*double_kernel)(
+    double *, double *, double *, double *, double *, double *, npy_intp, bint, void *, void *
+) noexcept nogil
+
+
+cdef inline real widened(element value, real *dtype) noexcept nogil:
+    if element is uint16_t:
+        return half_to_float(value)
+    elif element is int16_t:
+        return bfloat16_to_float(<uint16_t>value)
     else:
-        if out == x:
-            kernel(grad, out, a, b, True, out, out, n, tag, task)
-        else:
-            kernel(grad, x, a, b, True, out, out, n, tag, task)
+        return value
 
 
-cdef inline void gather(element *source, npy_intp step, real *block, npy_intp n) noexcept nogil:
+cdef inline element narrowed(real value, element *dtype) noexcept nogil:
+    if element is uint16_t:
+        return float_to_half(value)
+    elif element is int16_t:
+        return <int16_t>float_to_bfloat16(value)
+    else:
+        return value
+
+
+cdef inline void gather(
+    element *source, npy_intp step, real *restrict block, npy_intp n
+) noexcept nogil:
     cdef npy_intp i
     if step == <npy_intp>sizeof(element):
         for i in range(n):
-            if element is uint16_t:
-                block[i] = half_to_float(source[i])
-            else:
-                block[i] = source[i]
+            block[i] = widened(source[i], block)
     else:
         for i in range(n):
-            if element is uint16_t:
-                block[i] = half_to_float((<element *>(<char *>source + i * step))[0])
-            else:
-                block[i] = (<element *>(<char *>source + i * step))[0]
+            block[i] = widened((<element *>(<char *>source + i * step))[0], block)
 
 
-cdef inline void scatter(real *block, element *target, npy_intp step, npy_intp n) noexcept nogil:
+cdef inline void scatter(
+    const real *restrict block, element *target, npy_intp step, npy_intp n
+) noexcept nogil:
     cdef npy_intp i
     if step == <npy_intp>sizeof(element):
         for i in range(n):
-            if element is uint16_t:
-                target[i] = float_to_half(block[i])
-            else:
-                target[i] = block[i]
+            target[i] = narrowed(block[i], target)
     else:
         for i in range(n):
-            if element is uint16_t:
-                (<element *>(<char *>target + i * step))[0] = float_to_half(block[i])
-            else:
-                (<element *>(<char *>target + i * step))[0] = block[i]
+            (<element *>(<char *>target + i * step))[0] = narrowed(block[i], target)
 
 
-cdef inline void blockwise(
-    element **operands, npy_intp *steps, npy_intp n, real *dtype, activation *tag, operation *task
+cdef void run(
+    Kernels *kernels, element **operands, npy_intp *steps, npy_intp n, real *dtype
 ) noexcept nogil:
-    """The kernel on operands of any stride and dtype, through contiguous blocks."""
+    """Run a kernel on operands of any stride and dtype, straight where that can be."""
     cdef real blocks[6][BLOCK]
-    cdef int nin = sizeof(operation) + sizeof(activation) - 1
-    cdef int nout = 2 if operation is with_derivative_t else 1
-    cdef npy_intp start = 0, m, size = BLOCK
-    cdef int j
+    cdef real *where[6]  # some are not the kernel's to read
+    cdef bint straight[6]
+    cdef bint uniform = True
+    cdef int nin = kernels.nin, total = nin + kernels.nout, first = kernels.first_parameter, i, j
+    cdef npy_intp start = 0, size = n, m
+    for j in range(6):
+        where[j] = blocks[j]
+    for j in range(total):
+        straight[j] = sizeof(element) == sizeof(real) and steps[j] == <npy_intp>sizeof(real)
+        if first <= j < nin:
+            uniform &= steps[j] == 0
+        elif j < nin:
+            for i in range(nin, total):
+                straight[j] &= operands[i] != operands[j]
+    for j in range(total):
+        if first <= j < nin and uniform:
+            gather(operands[j], 0, blocks[j], 1)
+        elif not straight[j]:
+            size = BLOCK
     # ufunc.reduce and ufunc.accumulate have each output for an input of the next element.
     if steps[nin] == 0 or <char *>operands[nin] == <char *>operands[0] + steps[0]:
         size = 1
     while start < n:
         m = n - start if n - start < size else size
-        for j in range(nin):
-            gather(<element *>(<char *>operands[j] + start * steps[j]), steps[j], blocks[j], m)
-        kernel(
-            blocks[0],
-            blocks[<int>sizeof(operation) - 1],
-            blocks[sizeof(operation)],
-            blocks[sizeof(operation) + 1],
-            sizeof(activation) == 1,
-            blocks[nin],
-            blocks[nin + 1],
-            m,
-            tag,
-            task,
-        )
-        for j in range(nin, nin + nout):
-            scatter(blocks[j], <element *>(<char *>operands[j] + start * steps[j]), steps[j], m)
+        for j in range(total):
+            if straight[j] and not (first <= j < nin and uniform):
+                where[j] = <real *>operands[j] + start
+            elif j < nin and not (first <= j and uniform):
+                gather(<element *>(<char *>operands[j] + start * steps[j]), steps[j], blocks[j], m)
+        if real is float:
+            (<float_kernel>kernels.of_float)(
+                where[0], where[first - 1], where[first], where[first + 1], where[nin],
+                where[total - 1], m, uniform, NULL, NULL,
+            )
+        else:
+            (<double_kernel>kernels.of_double)(
+                where[0], where[first - 1], where[first], where[first + 1], where[nin],
+                where[total - 1], m, uniform, NULL, NULL,
+            )
+        for j in range(nin, total):
+            if not straight[j]:
+                scatter(
+                    blocks[j], <element *>(<char *>operands[j] + start * steps[j]), steps[j], m
+                )
         start += m
 
 
 cdef int loop(
-    operation *context, element **operands, npy_intp *dimensions, npy_intp *steps,
-    activation *auxdata
+    PyArrayMethod_Context *context, element **operands, npy_intp *dimensions, npy_intp *steps,
+    element *auxdata
 ) noexcept nogil:
     """A strided loop as NumPy calls it: operands are inputs, parameters, outputs."""
-    cdef int nin = sizeof(operation) + sizeof(activation) - 1
-    cdef int nout = 2 if operation is with_derivative_t else 1
-    cdef int j
-    cdef bint contiguous = True
-    if element is uint16_t:
-        blockwise(operands, steps, dimensions[0], <float *>NULL, auxdata, context)
+    cdef Kernels *kernels = <Kernels *>(<PyUFuncObject *>context.caller).data
+    if element is double:
+        run(kernels, operands, steps, dimensions[0], <double *>NULL)
     else:
-        for j in range(nin + nout):
-            if <int>sizeof(operation) <= j < nin:
-                contiguous &= steps[j] == 0
-            else:
-                contiguous &= steps[j] == <npy_intp>sizeof(element)
-        if contiguous:
-            straight(operands, dimensions[0], auxdata, context)
-        else:
-            blockwise(operands, steps, dimensions[0], <element *>NULL, auxdata, context)
+        run(kernels, operands, steps, dimensions[0], <float *>NULL)
     return 0
 
 
 #: Every ufunc of this module, by name.
 UFUNCS = {}
 
-#: The address of every loop, by ufunc and dtype: tests look there for vector instructions.
-LOOPS = {}
+#: The address of every kernel, by ufunc and dtype: tests look there for vector instructions.
+KERNELS = {}
 
 cdef list _kept_alive = []  # a ufunc borrows its name and docstring
 
 
-cdef int add_loop(ufunc, str dtype, void *address) except -1:
-    LOOPS[ufunc.__name__, dtype] = <size_t>address
-    return register_loop(ufunc, address, numpy.dtype(dtype).num)
-
-
-cdef object new_ufunc(activation *tag, operation *task, row, kind):
+cdef object new_ufunc(row, kind, void *of_float, void *of_double):
     cdef bytes name = (row.name + kind.suffix).encode()
     cdef bytes doc = docstring(row, kind).encode()
+    cdef Kernels *kernels = <Kernels *>PyMem_Malloc(sizeof(Kernels))  # the ufunc lives for ever
+    if kernels == NULL:
+        raise MemoryError
+    kernels.of_float = of_float
+    kernels.of_double = of_double
+    kernels.first_parameter = len(kind.inputs)
+    kernels.nin = len(kind.inputs) + len(row.parameters)
+    kernels.nout = len(kind.outputs)
+    KERNELS[row.name + kind.suffix, "float32"] = <size_t>of_float
+    KERNELS[row.name + kind.suffix, "float64"] = <size_t>of_double
     _kept_alive.extend((name, doc))
     ufunc = np.PyUFunc_FromFuncAndData(
-        NULL, NULL, NULL, 0, len(kind.inputs) + len(row.parameters), len(kind.outputs),
-        np.PyUFunc_None, name, doc, 0,
+        NULL, <void **>kernels, NULL, 0, kernels.nin, kernels.nout, np.PyUFunc_None, name, doc, 0
     )
-    add_loop(ufunc, "float16", <void *>&loop[operation, uint16_t, activation])
-    add_loop(ufunc, "float32", <void *>&loop[operation, float, activation])
-    add_loop(ufunc, "float64", <void *>&loop[operation, double, activation])
+    register_loop(ufunc, <void *>&loop[uint16_t], type(numpy.dtype(numpy.float16)))
+    register_loop(ufunc, <void *>&loop[float], type(numpy.dtype(numpy.float32)))
+    register_loop(ufunc, <void *>&loop[double], type(numpy.dtype(numpy.float64)))
     add_promoter(ufunc)
     with suppress(AttributeError):  # older NumPy: pickle has to search all modules for it
         ufunc.__module__ = "fastact"
@@ -396,6 +563,8 @@ cdef object new_ufunc(activation *tag, operation *task, row, kind):
 
 cdef int add(activation *tag, str name) except -1:
     """Make the ufuncs of one activation: its tag, its row."""
+    cdef void *of_float = NULL
+    cdef void *of_double = NULL
     row = ACTIVATIONS[name]
     if len(row.parameters) != sizeof(activation) - 1:
         raise SystemError(f"{name}: the size of its tag does not fit its parameters")
@@ -403,20 +572,48 @@ cdef int add(activation *tag, str name) except -1:
         raise SystemError(f"{name}: the loops pass at most two parameters on")
     for kind in row.operations():
         if kind.suffix == "":
-            ufunc = new_ufunc(tag, <value_t *>NULL, row, kind)
+            of_float = <void *>&kernel[float, activation, value_t]
+            of_double = <void *>&kernel[double, activation, value_t]
         elif kind.suffix == "_derivative":
-            ufunc = new_ufunc(tag, <derivative_t *>NULL, row, kind)
+            of_float = <void *>&kernel[float, activation, derivative_t]
+            of_double = <void *>&kernel[double, activation, derivative_t]
         elif kind.suffix == "_with_derivative":
-            ufunc = new_ufunc(tag, <with_derivative_t *>NULL, row, kind)
+            of_float = <void *>&kernel[float, activation, with_derivative_t]
+            of_double = <void *>&kernel[double, activation, with_derivative_t]
         elif kind.suffix == "_backward":
-            ufunc = new_ufunc(tag, <backward_t *>NULL, row, kind)
+            of_float = <void *>&kernel[float, activation, backward_t]
+            of_double = <void *>&kernel[double, activation, backward_t]
         elif kind.suffix == "_backward_from_output":
-            ufunc = new_ufunc(tag, <backward_from_output_t *>NULL, row, kind)
-        UFUNCS[ufunc.__name__] = ufunc
+            of_float = <void *>&kernel[float, activation, backward_from_output_t]
+            of_double = <void *>&kernel[double, activation, backward_from_output_t]
+        UFUNCS[row.name + kind.suffix] = new_ufunc(row, kind, of_float, of_double)
 
 
 add(<identity_t *>NULL, "identity")
 add(<relu_t *>NULL, "relu")
+add(<relu6_t *>NULL, "relu6")
 add(<leaky_relu_t *>NULL, "leaky_relu")
+add(<prelu_t *>NULL, "prelu")
+add(<threshold_t *>NULL, "threshold")
+add(<elu_t *>NULL, "elu")
+add(<selu_t *>NULL, "selu")
+add(<celu_t *>NULL, "celu")
 add(<sigmoid_t *>NULL, "sigmoid")
+add(<log_sigmoid_t *>NULL, "log_sigmoid")
+add(<hard_sigmoid_t *>NULL, "hard_sigmoid")
 add(<tanh_t *>NULL, "tanh")
+add(<lecun_tanh_t *>NULL, "lecun_tanh")
+add(<hard_tanh_t *>NULL, "hard_tanh")
+add(<tanh_shrink_t *>NULL, "tanh_shrink")
+add(<softsign_t *>NULL, "softsign")
+add(<softplus_t *>NULL, "softplus")
+add(<squareplus_t *>NULL, "squareplus")
+add(<gelu_t *>NULL, "gelu")
+add(<gelu_tanh_t *>NULL, "gelu_tanh")
+add(<quick_gelu_t *>NULL, "quick_gelu")
+add(<silu_t *>NULL, "silu")
+add(<swish_t *>NULL, "swish")
+add(<mish_t *>NULL, "mish")
+add(<hard_swish_t *>NULL, "hard_swish")
+add(<soft_shrink_t *>NULL, "soft_shrink")
+add(<hard_shrink_t *>NULL, "hard_shrink")

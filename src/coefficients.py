@@ -1,0 +1,115 @@
+"""Recompute the polynomials of fastact/elementary.pxd: ``python src/coefficients.py [NAME]``.
+
+Each is the minimax polynomial, by Remez exchange at 60 digits, of a function for which the error
+is weighted as it reaches the result; a degree is the least whose error (printed in bits) is
+small beside half an ulp. Needs mpmath.
+"""
+
+import sys
+
+import mpmath
+
+mp = mpmath.mp.clone()
+mp.dps = 60
+
+TINY = mp.mpf("1e-7")
+# The reduced argument of exp, and a rounding; not symmetric lest 0, of no weight, be a node.
+REDUCED = mp.log(2) / 2 * mp.mpf("-1.0002"), mp.log(2) / 2 * mp.mpf("1.0003")
+
+
+def exp_tail(r):
+    """(exp(r) - 1 - r) / r^2."""
+    if abs(r) < TINY:
+        return mp.mpf(1) / 2 + r / 6 + r * r / 24
+    return (mp.expm1(r) - r) / (r * r)
+
+
+def atanh_tail(z2):
+    """(atanh(z) - z) / z^3 as a function of z^2."""
+    if z2 < TINY:
+        return mp.mpf(1) / 3 + z2 / 5 + z2 * z2 / 7
+    z = mp.sqrt(z2)
+    return (mp.atanh(z) / z - 1) / z2
+
+
+def tanh_tail(x2):
+    """(x - tanh(x)) / x^3 as a function of x^2."""
+    if x2 < TINY:
+        return mp.mpf(1) / 3 - 2 * x2 / 15 + 17 * x2 * x2 / 315
+    x = mp.sqrt(x2)
+    return (1 - mp.tanh(x) / x) / x2
+
+
+def mills(k):
+    """(a + k) exp(a^2 / 2) Q(a), Q the normal distribution's upper tail; q = (a - k) / (a + k)."""
+
+    def function(q):
+        a = k * (1 + q) / (1 - q)
+        return (a + k) * mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
+
+    return function
+
+
+def relative(function):
+    return lambda x: 1 / function(x)
+
+
+#: name: (function, weight of its error, low, high, degree), the function's result in the dtype.
+POLYNOMIALS = {
+    "exp float": (exp_tail, lambda r: r * r / mp.exp(r), *REDUCED, 4),
+    "exp double": (exp_tail, lambda r: r * r / mp.exp(r), *REDUCED, 9),
+    "atanh float": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 3),
+    "atanh double": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 9),
+    "tanh float": (tanh_tail, relative(tanh_tail), mp.mpf(0), mp.mpf(1), 7),
+    "tanh double": (tanh_tail, relative(tanh_tail), mp.mpf(0), mp.mpf(1), 15),
+    # Up to where a exp(-a^2/2) has underflowed.
+    "mills float": (mills(3), relative(mills(3)), mp.mpf(-1), mp.mpf("11.7") / mp.mpf("17.7"), 10),
+    "mills double": (mills(4), relative(mills(4)), mp.mpf(-1), mp.mpf("34.8") / mp.mpf("42.8"), 23),
+}
+
+
+def extrema(errors):
+    """The places of the largest errors of alternating sign."""
+    found = []
+    for i, error in enumerate(errors):
+        if found and mp.sign(errors[found[-1]]) == mp.sign(error):
+            if abs(error) > abs(errors[found[-1]]):
+                found[-1] = i
+        else:
+            found.append(i)
+    return found
+
+
+def remez(function, weight, low, high, degree):
+    """The coefficients, constant first, and the largest weighted error."""
+    count, grid = degree + 2, 60 * (degree + 2)
+    middle, half = (low + high) / 2, (high - low) / 2
+
+    def chebyshev(n):
+        return [middle - half * mp.cos(mp.pi * i / (n - 1)) for i in range(n)]
+
+    points = [(x, function(x), weight(x)) for x in chebyshev(grid)]
+    nodes = [(x, function(x), weight(x)) for x in chebyshev(count)]
+    for _ in range(20):
+        system = [
+            [x**j for j in range(degree + 1)] + [(-1) ** i / w]
+            for i, (x, _, w) in enumerate(nodes)
+        ]
+        solution = mp.lu_solve(mp.matrix(system), mp.matrix([f for _, f, _ in nodes]))
+        polynomial = list(solution[: degree + 1])
+        errors = [w * (mp.polyval(polynomial[::-1], x) - f) for x, f, w in points]
+        places = extrema(errors)
+        while len(places) > count:
+            places.pop(0 if abs(errors[places[0]]) < abs(errors[places[-1]]) else -1)
+        sizes = [abs(errors[i]) for i in places]
+        if len(places) < count or max(sizes) < mp.mpf("1.001") * min(sizes):
+            break
+        nodes = [points[i] for i in places]
+    return polynomial, max(map(abs, errors))
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or POLYNOMIALS:
+        polynomial, error = remez(*POLYNOMIALS[name])
+        print(f"{name}: 2^{float(mp.log(error, 2)):.1f}")
+        print(*(f"    {mp.nstr(c, 33)}" for c in polynomial), sep="\n")
