@@ -53,7 +53,7 @@ def promise(row, operation, dtype):
     float32's result, in whose ulp the promise is, rounded once.
     """
     ulp = row.max_ulp[list(OPERATIONS).index(operation)]
-    if dtype == np.float16:
+    if np.dtype(dtype) == np.float16:
         return 0.5 + ulp / 2**13
     return max(ulp, 0.5)
 
@@ -135,9 +135,9 @@ class NarrowScan(Scan):
         return worst
 
     def _compare(self, x, worst):
-        wide = x.astype(np.float64)
-        exact = dict(zip(OPERATIONS, self.reference(wide, *self.parameters)))
         with np.errstate(all="ignore"):
+            wide = x.astype(np.float64)
+            exact = dict(zip(OPERATIONS, self.reference(wide, *self.parameters)))
             scale = {
                 operation: scales(wide, exact[operation], x.dtype, self.zones[operation])
                 for operation in OPERATIONS
@@ -145,6 +145,9 @@ class NarrowScan(Scan):
             for contender, function in self.contenders.items():
                 operation = contender[1]
                 actual = function(x, *self.parameters)
+                if contender[0] in peer_functions():
+                    # That NaN gives NaN is promised here, not there: relu' of NaN may be 0.
+                    actual = np.where(np.isnan(x), x, actual)
                 if actual.dtype == np.float16:  # which Numba does not know
                     actual = actual.astype(np.float32)
                 worst[contender] = worst_of(
@@ -188,8 +191,13 @@ class WideScan(Scan):
         return worst
 
     def _confirm(self, worst):
-        """Fail unless mpmath finds the errors at the worst inputs too."""
+        """Fail unless mpmath finds the errors at the worst inputs too.
+
+        Not those of peers, whose results may depend on an element's place in the array.
+        """
         for contender, (error, at) in worst.items():
+            if contender[0] in peer_functions():
+                continue
             found = self._exact_errors(np.array([at]), [contender])[contender].error
             if not np.isclose(found, error, rtol=1e-2, atol=1e-2):
                 raise RuntimeError(
