@@ -39,7 +39,7 @@ def peer_functions():
 
 
 def find(implementation, name, operation):
-    """A function of x and parameters as an implementation, or a peer, has it; None if it has not."""
+    """The function of x and parameters of an implementation or a peer; None if it has none."""
     if implementation in fastact_namespaces():
         return getattr(fastact_namespaces()[implementation], name + OPERATIONS[operation])
     pair = peer_functions()[implementation].get(name)
@@ -191,19 +191,20 @@ class WideScan(Scan):
         return worst
 
     def _confirm(self, worst):
-        """Fail unless mpmath finds the errors at the worst inputs too.
+        """Replace the errors by what mpmath finds at the worst inputs; fail if it is another.
 
         Not those of peers, whose results may depend on an element's place in the array.
         """
         for contender, (error, at) in worst.items():
             if contender[0] in peer_functions():
                 continue
-            found = self._exact_errors(np.array([at]), [contender])[contender].error
-            if not np.isclose(found, error, rtol=1e-2, atol=1e-2):
+            exact = self._exact_errors(np.array([at]), [contender])[contender]
+            if not np.isclose(exact.error, error, rtol=1e-2, atol=1e-2):
                 raise RuntimeError(
                     f"{self.function} {contender}: {error} ulp at {at!r} by its series, but "
-                    f"{found} by mpmath: the series' radius is too large"
+                    f"{exact.error} by mpmath: the series' radius is too large"
                 )
+            worst[contender] = exact
 
     def _exact_errors(self, x, contenders=None):
         """The worst errors at `x` by mpmath."""
@@ -221,7 +222,9 @@ class WideScan(Scan):
                         expected, x, self.row, promised, self.parameters
                     )
                 for contender in chosen:
-                    error = oracle.ulp_error(self.contenders[contender](x, *self.parameters), expected)
+                    error = oracle.ulp_error(
+                        self.contenders[contender](x, *self.parameters), expected
+                    )
                     error[np.isnan(error)] = np.inf
                     place = np.argmax(error)
                     worst[contender] = Worst(float(error[place]), float(x[place]))

@@ -102,4 +102,3 @@ def _find(actual, exact, scale, error):
         if found > error:
             place, error = i, found
     return place, error
-

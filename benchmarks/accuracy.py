@@ -1,8 +1,8 @@
 """The largest error of every function, in ulp, and the input where it is.
 
 Values and derivatives are looked at; that the other operations are made of these two is what the
-tests show. float16: all inputs. float32: two million inputs evenly through all bit patterns, or with
-`--exhaustive` all 2**32, which takes one or two minutes a function on two cores. float64: ten
+tests show. float16: all inputs. float32: two million inputs evenly through all bit patterns, or
+with `--exhaustive` all 2**32, which takes a few minutes a function on two cores. float64: ten
 million inputs, compared with Taylor series that mpmath gives, and hard cases. float16 and
 float32 are compared with the float64 kernels.
 
@@ -21,7 +21,6 @@ import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -44,7 +43,7 @@ try:
     from rich.progress import Progress, TimeElapsedColumn
     from rich.table import Table
 except ImportError as error:
-    raise SystemExit(f"{error.name} is missing: pip install fastact[bench] mpmath") from None
+    raise SystemExit(f"{error.name} is missing: pip install fastact[test]") from None
 
 DTYPES = ["float16", "float32", "float64"]
 #: Prime: every residue of the low bits occurs.
@@ -289,9 +288,10 @@ def main(arguments=None):
         state = State(chosen.output / "accuracy.unfinished.json")
         records = []
         columns = *Progress.get_default_columns(), TimeElapsedColumn()
-        with worker_processes(chosen.workers) as workers, Progress(
-            *columns, console=console
-        ) as progress:
+        with (
+            worker_processes(chosen.workers) as workers,
+            Progress(*columns, console=console) as progress,
+        ):
             for function in progress.track(chosen.functions, description="all"):
                 for scan in scans(function, chosen, report):
                     records += report.add(scan, perform(scan, state, workers, progress))

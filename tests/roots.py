@@ -29,7 +29,10 @@ def near_root(row, parameters=()):
     for i in np.flatnonzero(signs[:-1] * signs[1:] < 0):
         low, high = grid[i], grid[i + 1]
         while low < (middle := (low + high) / 2) < high:
-            low, high = (middle, high) if oracle.mp.sign(slope(middle)) == signs[i] else (low, middle)
+            if oracle.mp.sign(slope(middle)) == signs[i]:
+                low = middle
+            else:
+                high = middle
         if abs(slope(low)) < 1e-6:  # else f' jumps
             roots.append(low)
     if not roots:
@@ -46,13 +49,13 @@ def near_root(row, parameters=()):
 
 
 def least_ulp(row, promise, dtype, parameters=()):
-    """What an ulp of f' counts as at least near the root, so that `promise` of them are the bound."""
+    """What an ulp of f' counts as at least near the root: `promise` of them are the bound."""
     at_0 = np.dtype(dtype).type(oracle.derivative(row, 0, parameters))
     return ULP_OF_SLOPE_AT_0 * float(np.spacing(abs(at_0))) / promise
 
 
 def counted_near_root(expected, x, row, promise, parameters=()):
-    """`expected`, the `Exact` of f' at `x`, in ulp that are no smaller than `least_ulp` near a root.
+    """The `Exact` of f' at `x` in ulp that are no smaller than `least_ulp` near a root.
 
     Of a derivative that is a factor of a product, as in ``backward``, the other factor being +-1
     or less, this is the product's bound as well.
