@@ -141,25 +141,34 @@ def _finite(x):
     return mp.sign(x) * _INFINITY if mp.isinf(x) else x
 
 
-def _settled(function):
-    """`function` in twice its digits, or as often doubled as it takes to change it no more."""
+def _settled(scale):
+    """Double the digits until they change the result no more.
 
-    @wraps(function)
-    def settled(*arguments):
-        digits, coarse = mp.dps, function(*arguments)
-        for doubling in range(1, 7):
-            with mp.workdps(digits << doubling):
-                fine = function(*arguments)
-            # 0 may be what is left where all digits cancel.
-            if fine and abs(fine - coarse) <= abs(fine) * mp.mpf(10) ** (8 - digits):
-                break
-            coarse = fine
-        return fine
+    That is where it is so small beside ``scale(x)`` that it may be what all digits but a few
+    cancelled to.
+    """
 
-    return settled
+    def decorate(function):
+        @wraps(function)
+        def settled(row, x, parameters=()):
+            digits, coarse = mp.dps, function(row, x, parameters)
+            if abs(coarse) >= scale(abs(_finite(x))) * mp.mpf("1e-10"):
+                return coarse
+            for doubling in range(1, 7):
+                with mp.workdps(digits << doubling):
+                    fine = function(row, x, parameters)
+                # 0 may be what is left where all digits cancel.
+                if fine and abs(fine - coarse) <= abs(fine) * mp.mpf(10) ** (8 - digits):
+                    break
+                coarse = fine
+            return fine
+
+        return settled
+
+    return decorate
 
 
-@_settled
+@_settled(lambda x: x)
 def value(row, x, parameters=()):
     """f(x)."""
     return mp.mpf(evaluate(row.formula, x=_finite(x), **_named(row, parameters)))
@@ -171,7 +180,7 @@ def kinks(row, parameters=()):
     return {mp.mpf(evaluate(x, **named)): mp.mpf(evaluate(d, **named)) for x, d in row.kinks}
 
 
-@_settled
+@_settled(lambda x: 1)
 def derivative(row, x, parameters=()):
     """f'(x), at a kink what the row says."""
     x = _finite(x)
@@ -310,39 +319,43 @@ def points(row, dtype, parameters=()):
     exponents = np.arange(info.minexp - info.nmant, info.maxexp)
     exponents = np.tile(exponents, 1 if dtype == np.float64 else 4)
     # Subnormal mantissas below 1.5, lest rounding lift them out of their binade.
-    mantissas = 1 + rng.random((2, exponents.size)) / np.where(exponents < info.minexp, 2, 1)
+    mantissas = 1 + rng.random(exponents.size) / np.where(exponents < info.minexp, 2, 1)
     binades = np.ldexp(mantissas, exponents) * [[1], [-1]]
     edge = 760 if dtype == np.float64 else 115  # beyond, exp(-|x|) has underflowed
     # exp reduces its argument to k ln2 + r, and -2|x| as tanh does: r jumps at multiples of ln2/4.
-    jumps = np.arange(-edge, edge, np.log(2) / 4)
-    jumps = np.concatenate([jumps, rng.choice(jumps, 500) * (1 + info.eps)])
-    dense = np.concatenate([rng.uniform(-b, b, 1500) for b in (1, 20, edge)])
+    jumps = rng.choice(np.arange(-edge, edge, np.log(2) / 4), 600, replace=False)
+    jumps = np.concatenate([jumps, jumps * (1 + info.eps)])
+    dense = np.concatenate([rng.uniform(-b, b, 600) for b in (1, 20, edge)])
     at_kinks = np.array([float(kink) for kink in kinks(row, parameters)], dtype)
     neighbours = [np.nextafter(at_kinks, dtype.type(side)) for side in (-np.inf, np.inf)]
     with np.errstate(over="ignore", under="ignore"):
         drawn = np.concatenate([binades.ravel(), jumps, dense]).astype(dtype)
     if parameters != defaults(row, dtype):
-        drawn = drawn[::4]  # mpmath takes some 50 us a point
+        drawn = drawn[::8]  # mpmath takes some 100 us a point
     x = np.concatenate([special_values(dtype), at_kinks, *neighbours, drawn])
     assert np.unique(x).size > 0.9 * x.size and x.dtype == dtype
     return x
 
 
 def defaults(row, dtype=np.float64):
-    """The parameters' defaults, as they are once rounded to `dtype`."""
-    return tuple(float(np.dtype(dtype).type(parameter.default)) for parameter in row.parameters)
+    """The parameters' typical values, the defaults mostly, as they are once rounded to `dtype`."""
+    return tuple(float(np.dtype(dtype).type(parameter.typical)) for parameter in row.parameters)
+
+
+def is_defined(row, operation, parameters):
+    """Whether the parameters meet the operation's conditions."""
+    named = {parameter.name: value for parameter, value in zip(row.parameters, parameters)}
+    return all(eval(condition, {}, dict(named)) for condition in operation.conditions(row))
 
 
 def parameter_values(row, operation, dtype=np.float64):
     """Parameters to test with: the defaults, then others that are in the operation's domain."""
-    default = defaults(row, dtype)
-    domains = operation.domains(row)
     others = [
-        tuple(other for _ in domains)
+        tuple(other + shift for shift in range(len(row.parameters)))
         for other in (0.0, 1.0, 2.5, -0.75)
-        if all(other in domain for domain in domains)
     ]
-    return list(dict.fromkeys([default, *others])) if default else [()]
+    candidates = dict.fromkeys([defaults(row, dtype), *others])
+    return [p for p in candidates if is_defined(row, operation, p)]
 
 
 class Problem(NamedTuple):
