@@ -49,6 +49,15 @@ np.import_ufunc()
 
 cdef extern from *:
     """
+    /* What a ufunc's loops need to know of it; the ufunc's `data` points to one. */
+    typedef struct {
+        void *of_float, *of_double; /* kernels */
+        int nin, nout, first_parameter;
+        int takes_bfloat16;
+    } fastact_kernels;
+
+    static void *fastact_bfloat16_loop;
+
     /* One strided loop of operands of one dtype, given by its class. */
     static int fastact_add_loop(PyObject *ufunc, void *loop, PyObject *dtype)
     {
@@ -61,6 +70,13 @@ cdef extern from *:
             ((PyUFuncObject *)ufunc)->name, nin, nout, NPY_NO_CASTING,
             NPY_METH_NO_FLOATINGPOINT_ERRORS, dtypes, slots};
         return PyUFunc_AddLoopFromSpec(ufunc, &spec);
+    }
+
+    /* Whether a dtype is the bfloat16 of ml_dtypes, which registers it with NumPy. */
+    static int fastact_is_bfloat16(PyArray_DTypeMeta *dtype)
+    {
+        const char *name = dtype->type_num < NPY_USERDEF ? "" : dtype->scalar_type->tp_name;
+        return strcmp(name, "bfloat16") == 0 || strcmp(name, "ml_dtypes.bfloat16") == 0;
     }
 
     /* The floating dtype that np.tanh computes an operand in; NULL if there is none. */
@@ -77,7 +93,7 @@ cdef extern from *:
         case NPY_LONGLONG: case NPY_ULONGLONG: case NPY_DOUBLE:
             return &PyArray_DoubleDType;
         default:
-            return NULL;
+            return fastact_is_bfloat16(dtype) ? dtype : NULL;
         }
     }
 
@@ -92,19 +108,29 @@ cdef extern from *:
             common = asked[i];
         Py_XINCREF(common);
         if (common == NULL) {
+            int count = 0;
             for (int i = 0; i < nin; i++) {
-                inputs[i] = fastact_inexact(given[i]);
-                if (inputs[i] == NULL)
+                inputs[count] = fastact_inexact(given[i]);
+                if (inputs[count] == NULL)
                     return -1;
+                /* Python's own numbers take the dtype of the arrays beside them. */
+                count += inputs[count]->type_num >= 0;
             }
-            common = PyArray_PromoteDTypeSequence(nin, inputs);
+            if (count == 0) {
+                inputs[count++] = &PyArray_DoubleDType;
+            }
+            common = PyArray_PromoteDTypeSequence(count, inputs);
             if (common == NULL)
                 return -1;
-            if (common == &PyArray_PyLongDType || common == &PyArray_PyFloatDType) {
+        }
+        /* That dtype exists only once its package is imported, so its loop is added when asked for. */
+        fastact_kernels *kernels = (fastact_kernels *)((PyUFuncObject *)ufunc)->data;
+        if (fastact_is_bfloat16(common) && !kernels->takes_bfloat16) {
+            if (fastact_add_loop(ufunc, fastact_bfloat16_loop, (PyObject *)common) < 0) {
                 Py_DECREF(common);
-                common = &PyArray_DoubleDType;
-                Py_INCREF(common);
+                return -1;
             }
+            kernels->takes_bfloat16 = 1;
         }
         for (int i = 0; i < nargs; i++) {
             Py_INCREF(common);
@@ -134,6 +160,11 @@ cdef extern from *:
         return status;
     }
     """
+    ctypedef struct Kernels "fastact_kernels":
+        void *of_float
+        void *of_double
+        int nin, nout, first_parameter, takes_bfloat16
+    void *bfloat16_loop "fastact_bfloat16_loop"
     ctypedef struct PyUFuncObject:
         void *const *data
     ctypedef struct PyArrayMethod_Context:
@@ -404,13 +435,6 @@ cdef void kernel(
         )
 
 
-# What a ufunc's loops need to know of it; the ufunc's `data` points to one.
-ctypedef struct Kernels:
-    void *of_float
-    void *of_double
-    int nin, nout
-    int first_parameter
-
 ctypedef void (*float_kernel)(
     float *, float *, float *, float *, float *, float *, npy_intp, bint, void *, void *
 ) noexcept nogil
@@ -526,6 +550,8 @@ cdef int loop(
     return 0
 
 
+bfloat16_loop = <void *>&loop[int16_t]
+
 #: Every ufunc of this module, by name.
 UFUNCS = {}
 
@@ -546,6 +572,7 @@ cdef object new_ufunc(row, kind, void *of_float, void *of_double):
     kernels.first_parameter = len(kind.inputs)
     kernels.nin = len(kind.inputs) + len(row.parameters)
     kernels.nout = len(kind.outputs)
+    kernels.takes_bfloat16 = False
     KERNELS[row.name + kind.suffix, "float32"] = <size_t>of_float
     KERNELS[row.name + kind.suffix, "float64"] = <size_t>of_double
     _kept_alive.extend((name, doc))

@@ -37,7 +37,7 @@ class Blockwise:
         The number of inputs and outputs.
     loop : callable
         Called as ``loop(*inputs, *outputs)`` with contiguous 1-D arrays of equal length, all
-        float32 or all float64 (float16 is computed in float32). An input of a single element
+        float32 or all float64 (16-bit floats are computed in float32). An input of a single element
         may come as a scalar of that dtype. An output may *be* one of the inputs, so each
         element must be read before it is written, but never overlaps one otherwise.
     """
@@ -188,8 +188,8 @@ class Blockwise:
     def _loop_dtype(self, arrays, dtype):
         """The dtype of the loop that these inputs take; TypeError if there is none."""
         if dtype is not None:
-            loop = _FLOATS.get(np.dtype(dtype).char)
-            if loop is None:
+            loop = np.dtype(dtype)
+            if _loop_of(loop) != loop:
                 raise TypeError(
                     f"No loop matching the specified signature and casting was found for "
                     f"ufunc {self.__name__}: dtype={np.dtype(dtype)}"
@@ -205,16 +205,16 @@ class Blockwise:
                 )
             )
         except TypeError:  # no common dtype at all, as of a number and a date
-            char = None
+            loop = None
         else:
-            char = _PROMOTED.get(common.char, common.char)
-        if char not in _FLOATS:
+            loop = _loop_of(common)
+        if loop is None:
             given = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in arrays)
             raise TypeError(
                 f"ufunc '{self.__name__}' not supported for the input types: {given}; it takes "
                 "float16, float32, float64 and what casts to them"
             )
-        return _FLOATS[char]
+        return loop
 
     def _check_casts(self, arrays, outputs, dtype, casting):
         """Raise TypeError, naming the function, for a cast that `casting` forbids."""
@@ -275,10 +275,11 @@ class Blockwise:
 
     def _run(self, inputs, outputs, mask, dtype):
         """Run the loop over one block."""
-        if dtype.char != "e" and mask is True:
+        narrow = dtype.itemsize == 2
+        if not narrow and mask is True:
             self._loop(*inputs, *outputs)
             return
-        if dtype.char == "e":
+        if narrow:
             inputs = [x.astype(np.float32) for x in inputs]
             dtype = _FLOATS["f"]
         # An output that needs no buffer is the array itself: what is masked must be spared.
@@ -324,6 +325,13 @@ def public_functions(make_loop):
         )
         for name, row, operation in functions()
     }
+
+
+def _loop_of(dtype):
+    """The dtype of the loop for inputs whose common dtype is `dtype`; None if there is none."""
+    if dtype.name == "bfloat16":  # of ml_dtypes, if that is installed
+        return dtype
+    return _FLOATS.get(_PROMOTED.get(dtype.char, dtype.char))
 
 
 def _is_plain(x, dtype, shape):
