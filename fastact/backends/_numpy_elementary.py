@@ -70,13 +70,32 @@ def bell(e, rest, near):
     return where(near, 0.25, e), c + rest * (1 - e) * (1 + c)
 
 
-def scaled(factor, number, rest, scale):
-    """factor * number * (1 + rest) * scale, the first product rounded once."""
+def scaled(factor, number, c, c_low, scale):
+    """factor * number * (1 + c + c_low) * scale, the first product rounded but once, at the end."""
     p, low = product(factor, number)
-    return (p + (p * rest + low)) * scale
+    return (p + (p * c + (p * c_low + low))) * scale
 
 
-#: See src/coefficients.py, "tanh double" and "mills double"; highest degree first.
+def log1p_tail(e):
+    """log(1 + e) - e for -1/3 <= e <= 1."""
+    z = e / (2 + e)  # log(1 + e) is 2 atanh(z)
+    square = z * z
+    return -z * (e - 2 * square * polynomial(square, ATANH_TAIL))
+
+
+#: See src/coefficients.py, "atanh double", "tanh double" and "mills double"; highest degree first.
+ATANH_TAIL = (
+    0.085096819238514074179,
+    0.041698446251712432874,
+    0.060530887175637681822,
+    0.066504812413901613389,
+    0.076932803672539266314,
+    0.090908719442768262203,
+    0.11111111985355523951,
+    0.14285714273919517472,
+    0.20000000000078676052,
+    0.33333333333333151766,
+)
 TANH_TAIL = (
     -2.5160441116866362307e-8,
     2.6334848125504449931e-7,
@@ -138,7 +157,7 @@ def mills_ratio(a):
     slope = MILLS_1 + tail
     slope_low = (tail - (slope - MILLS_1)) + MILLS_1_LOW
     p, low = product(slope, q)
-    low += slope_low * q + slope * q_low + MILLS_0_LOW
+    low += slope_low * q + (slope + tail) * q_low + MILLS_0_LOW
     total = MILLS_0 + p
     rest = total - MILLS_0
     low += (MILLS_0 - (total - rest)) + (p - rest)

@@ -5,13 +5,14 @@ import numpy as np
 from fastact.backends._blockwise import public_functions
 from fastact.backends._numpy_elementary import (
     LARGEST,
+    TANH_TAIL,
     bell,
     exp_minus,
+    log1p_tail,
     mills_ratio,
     polynomial,
     product,
     scaled,
-    TANH_TAIL,
     third,
     where,
 )
@@ -27,8 +28,10 @@ BLOCK = 16384
 SELU_SCALE, SELU_SLOPE = 1.0507009873554805, 1.7580993408473766
 #: Of lecun_tanh: the bound, four times the slope at 0, and what turns (1 - y^2) into the slope.
 LECUN_HEIGHT, LECUN_FACTOR = 1.7159, 0.3885230297025856
-LECUN_SLOPE, LECUN_SLOPE_LOW = 4.575733333333333, 2.9605947323337508e-16
-#: 1 / sqrt(2 pi), of gelu, and the rounding errors of it and those below.
+LECUN_SLOPE, LECUN_SLOPE_LOW = 4.575733333333333, 2.9605947323337508e-16  # its rounding error
+#: log(2), of softplus, with its rounding error, like those below.
+LOG2, LOG2_LOW = 0.6931471805599453, 2.3190468138462996e-17
+#: 1 / sqrt(2 pi), of gelu.
 DENSITY, DENSITY_LOW = 0.3989422804014327, -2.4923272022777433e-17
 #: 2 sqrt(2 / pi), of gelu_tanh, and 0.044715 times that.
 GELU_TANH_A, GELU_TANH_A_LOW = 1.5957691216057308, -9.9693088091109203e-17
@@ -80,25 +83,26 @@ def lower_tail(a):
     return e - e * (e / (1 + e))
 
 
-def gate(x, above, w, w_low, v):
-    """The formula of x sigmoid(+-(w + w_low)), + where `above`, w >= 0; v = |x w'(x)|.
+def gate(x, above, w, w_low, v, v_low):
+    """The formula of x sigmoid(+-(w + w_low)), + where `above`, w >= 0; v + v_low = |x w'(x)|.
 
     With e = exp(-w), sigmoid(-w) is e / (1 + e) = m (1 + z), where m is e or, near 0, e / 2; the
     derivative of x sigmoid(-w) is e (1 + e - v) / (1 + e)^2.
     """
     e, rest, scale = exp_minus(w, w_low)
-    near = w < 1.2
-    z = (near - e) / (1 + e)
 
     def value():
+        near = w < 0.9
+        d = 1 + e
+        z = (near - e) / d
         m = 1 / (1.0 + near)
-        c = z + rest * (1 + z) ** 2 * m
-        tail = scaled(np.clip(x, -LARGEST, LARGEST), e * m, c, scale)
+        z_low = (rest * (1 + z) - z * (e - (d - 1))) * (1 + z) * m
+        tail = scaled(np.clip(x, -LARGEST, LARGEST), e * m, z, z_low, scale)
         return np.copysign(where(above, x - tail, tail), x)
 
     def derivative():
-        b, c = bell(e, rest, near)
-        b = b * ((1 - np.minimum(v, LARGEST)) + e)
+        b, c = bell(e, rest, w < 1.2)
+        b = b * (((1 - np.minimum(v, LARGEST)) + e) - v_low)
         tail = (b + b * c) * scale
         return where(above, 1 - tail, tail)
 
@@ -169,7 +173,8 @@ def celu(x, alpha):
 
     def value():
         e = np.expm1(z)
-        y = np.ldexp(scaled_alpha * (e + rest * (1 + e)), exponent)
+        y, low = product(scaled_alpha, e)
+        y = np.ldexp(y + (low + scaled_alpha * rest * (1 + e)), exponent)
         return defined(alpha > 0, where((x > 0) | (np.abs(z) < 1e-20), x, y))
 
     def derivative():
@@ -221,13 +226,13 @@ def lecun_tanh(x):
     def value():
         t = np.tanh(z)
         p, low = product(t, LECUN_HEIGHT)
-        return p + (low + LECUN_HEIGHT * z_low * (1 - t * t))
+        return np.copysign(p + (low + LECUN_HEIGHT * z_low * (1 - t * t)), x)
 
     def derivative():
         w = np.abs(2 * z)
         e, rest, scale = exp_minus(w, np.copysign(2, z) * z_low)
         b, c = bell(e, rest, w < 1.2)
-        return scaled(LECUN_SLOPE, b, c + LECUN_SLOPE_LOW / LECUN_SLOPE, scale)
+        return scaled(LECUN_SLOPE, b, c, LECUN_SLOPE_LOW / LECUN_SLOPE, scale)
 
     return value, derivative
 
@@ -247,10 +252,14 @@ def tanh_shrink(x):
         # Up to 1 x (x^2 / 3 + ...).
         b = np.minimum(a, 1)
         square, low = product(b, b)
-        p, p_low = third(square)
-        p += square * square * polynomial(square, TANH_TAIL) + (p_low + low / 3)
+        first, first_low = third(square)
+        others = square * (square * polynomial(square, TANH_TAIL))
+        p = first + others
+        p_low = ((first - p) + others) + (first_low + low / 3)
+        y, low = product(b, p)
+        y += b * p_low + low
         # Beyond, (|x| - 1) + (1 - tanh |x|).
-        return np.copysign(where(a > 1, (a - 1) + 2 * lower_tail(2 * a), a * p), x)
+        return np.copysign(where(a > 1, (a - 1) + 2 * lower_tail(2 * a), y), x)
 
     return value, lambda: np.tanh(x) ** 2
 
@@ -269,8 +278,15 @@ def softplus(x, beta):
     e, rest, scale = exp_minus(w, where(w < 1500, np.copysign(1, z) * z_low, 0))
 
     def value():
-        t = np.log1p(e)
-        return defined(beta > 0, np.maximum(x, 0) + (t + t * rest) / beta * scale)
+        # log(1 + e) is t and a correction, t being e or, near 0, log(2).
+        near = w < 0.5
+        t = where(near, LOG2, e)
+        correction = e * rest + where(near, (e - 1) / 2 + LOG2_LOW, 0)
+        correction += log1p_tail(where(near, (e - 1) / 2, e))
+        q = t / beta
+        p, low = product(q, beta)
+        q += (((t - p) - low) + correction) / beta
+        return defined(beta > 0, np.maximum(x, 0) + q * scale)
 
     def derivative():
         t = e - e * (e / (1 + e) - rest)
@@ -281,8 +297,9 @@ def softplus(x, beta):
 
 @formula
 def squareplus(x, b):
-    # Scaled by a power of 2, b is about 1.
+    # Scaled by a power of 2, b neither over- nor underflows.
     exponent = np.frexp(b)[1] >> 1
+    exponent = exponent * (np.abs(exponent) > 64)  # by no less: |x| must not overflow
     b = np.ldexp(b, -2 * exponent)
     a = np.ldexp(np.abs(x), -exponent)
     root = np.hypot(a, np.sqrt(b))
@@ -332,25 +349,29 @@ def gelu_tanh(x):
     s_low = np.minimum(p, GELU_TANH_A) - (s - np.maximum(p, GELU_TANH_A))
     s_low += p_low + GELU_TANH_B * square_low + (GELU_TANH_B_LOW * square + GELU_TANH_A_LOW)
     w, w_low = product(a, s)
-    return gate(x, x > 0, w, w_low + a * s_low, a * (GELU_TANH_A + 3 * p))
+    w_low += a * s_low
+    p *= 2 * a
+    v = w + p
+    return gate(x, x > 0, w, w_low, v, ((w - v) + p) + w_low)
 
 
 @formula
 def quick_gelu(x):
     w, w_low = product(np.minimum(np.abs(x), 2000), 1.702)
-    return gate(x, x > 0, w, w_low, w)
+    return gate(x, x > 0, w, w_low, w, w_low)
 
 
 @formula
 def silu(x):
     a = np.abs(x)
-    return gate(x, x > 0, a, 0.0, a)
+    return gate(x, x > 0, a, 0.0, a, 0.0)
 
 
 @formula
 def swish(x, beta):
     w, w_low = product(np.abs(x), np.abs(beta))
-    value, derivative = gate(x, (x > 0) == (beta > 0), w, where(w < 1500, w_low, 0), w)
+    w_low = where(w < 1500, w_low, 0)
+    value, derivative = gate(x, (x > 0) == (beta > 0), w, w_low, w, w_low)
     # A beta of 0 is x / 2, at infinity too.
     return (
         lambda: where(beta == 0, x / 2, value()),
@@ -364,28 +385,28 @@ def mish(x):
     b = np.minimum(np.maximum(x, -2000), 40)  # beyond, the tail has vanished, or the value is x
     a = np.abs(b)
     e, rest, scale = exp_minus(a)
-    # tanh(softplus(x)) is (1 + 2 e) / d above 0 and e (2 + e) / d elsewhere. It is taken as
-    # m (1 + c) with a small c, and so are the value and the derivative: m is 1 above, e below,
-    # and 1/2 near 0.
-    near = a < 0.7
-    m = where(near, 0.5, where(above, 1, e))
-    d = where(above, 1 + 2 * e * (1 + e), 2 + e * (2 + e))
-    c = where(
-        near,
-        1 + where(above, 2 * e, -3 - e) * (1 - e),
-        -e * where(above, 2 * e, 1 + e),
-    ) / d
+    # tanh(softplus(x)) is (1 + 2 e) / d above 0 and e (2 + e) / d elsewhere.
+    square = e * e
+    s = 2 * e + where(above, 2 * square, square)
+    d = (2.0 - above) + s
+    # Either is (1 + c) / 2, of which the first part is exact.
+    c = where(above, 1 + 2 * (e - square), s - 2) / d
 
     def value():
-        y = scaled(b, m, c + rest, scale)
+        # As m (1 + c): m is 1 above, e below, and 1/2 near 0.
+        near = a < 0.7
+        m = where(near, 0.5, where(above, 1, e))
+        c_far = where(above, -2 * square, -e - square) / d
+        y = scaled(b, m, where(near, c, c_far), rest, scale)
         return np.copysign(where(x > 40, x, y), x)
 
     def derivative():
-        # As m (1 + c + b g), below with 1 + b taken out of it.
-        g = (4 + 4 * near) * where(above, e, 1) * e * (1 + e)
-        g = where(near | above, g, -e * (4 + e * (8 + e * (4 + e))))
-        q = 1 + where(near | above, 0, b) + (c + b * (g / (d * d)))
-        return m * (q + q * rest) * scale
+        # Above as 1 - ..., at the tail with no fraction that cancels.
+        k = 4 * b * (1 + e) / d
+        n = 4 * (1 + b) + e * ((6 + 4 * b) + e * (4 + e))
+        tail = e * (n + n * rest) / (d * d) * scale
+        below = where(b > -0.4, 0.5 + (c / 2 + k * (e / d)), tail)
+        return where(above, 1 + (k - 2) * (square / d), below)
 
     return value, derivative
 
