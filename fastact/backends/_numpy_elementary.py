@@ -153,9 +153,13 @@ def mills_ratio(a):
     inverse_low = ((1 - p) - low - inverse * d_low) * inverse
     q = 1 - 8 * inverse
     q_low = ((1 - q) - 8 * inverse) - 8 * inverse_low
-    tail = q * polynomial(q, MILLS_TAIL)
+    # The last steps in two parts, for they are all but the whole.
+    tail = q * polynomial(q, MILLS_TAIL[:-1])
+    slope = MILLS_TAIL[-1] + tail
+    slope_low = tail - (slope - MILLS_TAIL[-1])
+    tail = q * slope
     slope = MILLS_1 + tail
-    slope_low = (tail - (slope - MILLS_1)) + MILLS_1_LOW
+    slope_low = (tail - (slope - MILLS_1)) + (MILLS_1_LOW + q * slope_low)
     p, low = product(slope, q)
     low += slope_low * q + (slope + tail) * q_low + MILLS_0_LOW
     total = MILLS_0 + p

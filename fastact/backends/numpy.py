@@ -403,8 +403,12 @@ def mish(x):
     def derivative():
         # Above as 1 - ..., at the tail with no fraction that cancels.
         k = 4 * b * (1 + e) / d
-        n = 4 * (1 + b) + e * ((6 + 4 * b) + e * (4 + e))
-        tail = e * (n + n * rest) / (d * d) * scale
+        # Elsewhere e (n1 + n2) / d^2, for which the roundings of d^2 are made good.
+        d_low = ((2 - d) + s) + ((2 * e - s) + square)
+        d2, d2_low = product(d, d)
+        n1, n2 = 4 * (1 + b), e * ((6 + 4 * b) + (4 * e + square))
+        n1 = n1 + (n1 + n2) * (rest - (d2_low + 2 * d * d_low) / d2)
+        tail = e * (n1 + n2) / d2 * scale
         below = where(b > -0.4, 0.5 + (c / 2 + k * (e / d)), tail)
         return where(above, 1 + (k - 2) * (square / d), below)
 
