@@ -419,7 +419,9 @@ def exp_minus_parts(a, a_low):
     zero, one, cut = like(a, 0), like(a, 1), by_type(a, 170, 1400)
     vanished = a > cut
     origin = by_type(a, 1.5 * 2**23, 1.5 * 2**52)
-    t, r, n, ln2_low = _reduced(where(vanished, cut, a), one, origin + by_type(a, 2 * 127, 2 * 1023))
+    t, r, n, ln2_low = _reduced(
+        where(vanished, cut, a), one, origin + by_type(a, 2 * 127, 2 * 1023)
+    )
     s, s2 = powers_of_two(t, origin)
     r, low = two_sum(r, fma(n, ln2_low, where(vanished, zero, a_low)))
     h, h_low = two_sum(-r, fma(r * r, _exp_tail(r, -one, one), fma(low, r, -low)))
@@ -576,7 +578,7 @@ def selu_with_derivative(x):
 @inlined
 def selu_derivative_from_output(y):
     # y is near -scaled_alpha far out, where the second part is what is left.
-    scaled_alpha, rest = parts(y, 1.7580993408473766, 0.0)
+    scaled_alpha, rest = parts(y, 1.7580993408473766, 5.75014648756476e-17)
     return nan_or(y, where(y > 0, like(y, 1.0507009873554805), (y + scaled_alpha) + rest))
 
 
@@ -798,7 +800,7 @@ def gelu_with_derivative(x):
     one, half, a = like(x, 1), like(x, 0.5), fabs(x)
     density, density_low = parts(x, 0.3989422804014327, -2.4923272022777433e-17)
     v, v_low = two_product(a, a)
-    s, s2, h, h_low = exp_minus_parts(v * half, v_low * half)
+    s, s2, h, _ = exp_minus_parts(v * half, v_low * half)
     a = at_most(a, like(x, 64))  # there the tail has long vanished
     m, m_low = mills_ratio(a)
     n, n_low = two_product(a, m)
