@@ -334,6 +334,7 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
     else:
         if a > 1e150:
             scale, unscale = 2.409919865102884e-181, 4.149515568880993e180  # 2^-+600
+    a = finite(a)
     two_product(a * scale, a * scale, &square, &square_low)
     product = b * scale * scale
     t = sum_of(square, product, &low)
@@ -342,7 +343,7 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
     two_product(root, root, &square, &product)
     root_low = (((t - square) - product) + (low + square_low)) * inverse * <real>0.5
     root, root_low = root * unscale, root_low * unscale
-    half = sum_of(a / 2, root / 2, &half_low)
+    half = sum_of(abs_(x) / 2, root / 2, &half_low)
     half_low = half_low + root_low * <real>0.5
     quotient(b / 4, 0, half, half_low, one / half, &t, &t_low)
     t = half if x > 0 else t if scale == one else b / 4 / half
@@ -350,7 +351,8 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
     y[0] = nan_or(x, t + t_low if scale == one else t)
     inverse = inverse * scale
     quotient(t, t_low, root, root_low, inverse, &half, &half_low)
-    dy[0] = nan_or(x, half + half_low if scale == one else t * inverse)
+    t = (one + a * inverse) * <real>0.5 if x > 0 else t * inverse
+    dy[0] = nan_or(x, half + half_low if scale == one else t)
     if not b > 0:
         y[0] = dy[0] = <real>NAN
 
