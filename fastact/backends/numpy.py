@@ -291,7 +291,7 @@ def softplus(x, beta):
         q = t / beta
         p, low = product(q, beta)
         correction = (((t - p) - low) + correction) / beta
-        q += where(q <= LARGEST, correction, 0)
+        q += where(np.isfinite(correction), correction, 0)
         return defined(beta > 0, np.maximum(x, 0) + q * scale)
 
     def derivative():
