@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastact import channels
 from fastact.backends._blockwise import public_functions
 
 # Design: a formula computes what the value and the derivative share and returns two
@@ -133,3 +134,4 @@ def make_loop(row, operation):
 
 
 globals().update(public_functions(make_loop))
+globals().update(channels.public_functions(globals()))
