@@ -167,8 +167,8 @@ cdef inline real minus_expm1(real y) noexcept nogil:
 
 
 cdef inline void hard_sigmoid_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    cdef real sixth = <real>0.16666666666666666
-    y[0] = 0 if x < -3 else 1 if x > 3 else (x + 3) * sixth
+    cdef real one = 1, three = 3, sixth = <real>0.16666666666666666
+    y[0] = 0 if x < -three else one if x > three else (x + three) * sixth
     dy[0] = nan_or(x, sixth if (x > -3) & (x < 3) else <real>0)
 
 
@@ -234,8 +234,9 @@ cdef inline void lecun_tanh_with_derivative(real x, real *y, real *dy) noexcept 
 cdef inline real lecun_tanh_derivative_from_output(real y) noexcept nogil:
     # (2/3) (height - y) (height + y) / height, with the height in two parts.
     cdef real height = <real>1.7159, height_low = <real>(1.7159 - <double>height)
-    cdef real factor = <real>0.3885230297025856
-    return factor * (((height - y) + height_low) * ((height + y) + height_low))
+    cdef real factor = <real>0.3885230297025856, rest = (height - abs_(y)) + height_low
+    rest = 0 if rest < 0 else rest  # the float nearest to the height may be above it
+    return factor * (rest * ((height + abs_(y)) + height_low))
 
 
 cdef inline void hard_tanh_with_derivative(
@@ -273,7 +274,7 @@ cdef inline void tanh_shrink_with_derivative(real x, real *y, real *dy) noexcept
     y[0] = copysign_(
         (a - t) - t_low if a > <real>0.75 else fma_(x3, p, fma_(x3, p_low, x3_low * p)), x
     )
-    dy[0] = fma_(t, t, 2 * t * t_low)
+    dy[0] = fma_(t, t, (t + t) * t_low)
 
 
 @cython.cdivision(True)
@@ -309,7 +310,8 @@ cdef inline void softplus_with_derivative(real x, real beta, real *y, real *dy) 
 
 
 cdef inline real softplus_derivative_from_output(real y, real beta) noexcept nogil:
-    return minus_expm1(-beta * y) if beta > 0 else <real>NAN
+    cdef real slope = minus_expm1(-beta * y)
+    return slope if beta > 0 else <real>NAN
 
 
 @cython.cdivision(True)
@@ -333,7 +335,7 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
     root_low = (((t - square) - product) + (low + square_low)) * inverse * <real>0.5
     root, root_low = root * unscale, root_low * unscale
     half = sum_of(a / 2, root / 2, &half_low)
-    half_low = half_low + root_low / 2
+    half_low = half_low + root_low * <real>0.5
     quotient(b / 4, 0, half, half_low, one / half, &t, &t_low)
     t = half if x > 0 else t
     t_low = half_low if x > 0 else t_low
@@ -371,7 +373,7 @@ cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
 cdef inline void gate(
     real x, real sign, real w, real w_low, real v, real *y, real *dy
 ) noexcept nogil:
-    """x sigmoid(+-(w + w_low)) and its derivative, for w >= 0, v = |x w'(x)|, the sign as given.
+    """x sigmoid(+-(w + w_low)) and its derivative, for w >= 0, v = |x w'(x)| and the sign's side.
 
     With t = sigmoid(-w), the value is x t or x - x t, and the derivative t (1 - v (1 - t)) or
     1 less that. t is s (1 + t') as in sigmoid_with_derivative, but with s / 2 for s near 1, where
@@ -386,10 +388,10 @@ cdef inline void gate(
     s = scale * scale2
     tail = finite(abs_(x)) * scale
     tail = copysign_(fma_(tail, t, tail) * scale2, x)
-    y[0] = x - tail if sign > 0 else tail
+    y[0] = copysign_(x - tail if sign >= 0 else tail, x)
     tail = scale * fma_(-finite(v), one - fma_(s, t, s), one)
     tail = fma_(tail, t, tail) * scale2
-    dy[0] = one - tail if sign > 0 else tail
+    dy[0] = one - tail if sign >= 0 else tail
 
 
 cdef inline void silu_with_derivative(real x, real *y, real *dy) noexcept nogil:
@@ -398,11 +400,9 @@ cdef inline void silu_with_derivative(real x, real *y, real *dy) noexcept nogil:
 
 
 cdef inline void swish_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
-    cdef real w, w_low
-    two_product(abs_(x), abs_(beta), &w, &w_low)
-    # A beta of 0 is x / 2, at infinity too.
-    w = w if beta != 0 else nan_or(x, <real>0)
-    gate(x, x if beta > 0 else -x, w, w_low if beta != 0 else 0, w, y, dy)
+    cdef real w, w_low, a = finite(abs_(x))  # for a beta of 0 makes x / 2 of infinity too
+    two_product(a, abs_(beta), &w, &w_low)
+    gate(x, copysign_(a, x) * beta, w, w_low, w, y, dy)
 
 
 cdef inline void quick_gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
@@ -483,7 +483,7 @@ cdef inline void hard_swish_with_derivative(real x, real *y, real *dy) noexcept 
     two_product(b, s, &p, &p_low)
     p_low = fma_(b, s_low, p_low)
     p = fma_(p, sixth, fma_(p, sixth_low, p_low * sixth))
-    y[0] = x if x > 3 else p
+    y[0] = x if x > 3 else copysign_(p, x)
     dy[0] = nan_or(x, 0 if x <= -3 else <real>1 if x >= 3 else fma_(b, 2, three) * sixth)
 
 

@@ -309,8 +309,8 @@ cdef inline void evaluate(
         scalar.relu6_with_derivative(x, y, dy)
     elif activation is leaky_relu_t:
         scalar.leaky_relu_with_derivative(x, a, y, dy)
-    elif activation is prelu_t:
-        scalar.prelu_with_derivative(x, a, y, dy)
+    elif activation is prelu_t:  # an inline function more, and gcc 12 vectorises no longer
+        scalar.leaky_relu_with_derivative(x, a, y, dy)
     elif activation is threshold_t:
         scalar.threshold_with_derivative(x, a, b, y, dy)
     elif activation is elu_t:
@@ -509,7 +509,7 @@ cdef inline void add_bias(
             block[i] = widened(narrowed(x[i] + same, bias), block)
 
 
-cdef void run(
+cdef inline void run(
     Kernels *kernels, element **operands, npy_intp *steps, npy_intp n, real *dtype
 ) noexcept nogil:
     """Run a kernel on operands of any stride and dtype, straight where that can be."""
@@ -589,7 +589,7 @@ bfloat16_loop = <void *>&loop[int16_t]
 UFUNCS = {}
 
 #: The address of every kernel, by ufunc and dtype: tests look there for vector instructions.
-KERNELS = {}
+KERNELS = {("loop", "float16"): <size_t><void *>&loop[uint16_t]}
 
 cdef list _kept_alive = []  # a ufunc borrows its name and docstring
 

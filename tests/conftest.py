@@ -35,6 +35,11 @@ class Function:
     def nout(self):
         return len(self.operation.outputs)
 
+    @property
+    def required(self):
+        """Usual values for the parameters, if they have no defaults."""
+        return required(self.row)
+
     def on(self, namespace):
         """The function as `namespace` has it."""
         return getattr(namespace, self.name)
@@ -42,13 +47,24 @@ class Function:
     def draw(self, shape, dtype, seed=0):
         """Random inputs of one shape, parameters (inside their domains) included."""
         rng = random_generator(self.name, shape, seed)
-        inputs = [rng.normal(0, 4, shape) for _ in self.operation.inputs]
-        for domain in self.operation.domains(self.row):
-            inputs.append(rng.uniform(max(-2, domain.low), min(2, domain.high), shape))
-        inputs = [np.asarray(a).astype(dtype) for a in inputs]
+        names = [parameter.name for parameter in self.row.parameters]
+        inputs = [np.asarray(rng.normal(0, 4, shape)).astype(dtype) for _ in self.operation.inputs]
+        parameters = [np.asarray(rng.uniform(-2, 2, shape)).astype(dtype) for _ in names]
+        for condition in self.operation.conditions(self.row):
+            while (outside := ~eval(condition, {}, dict(zip(names, parameters)))).any():
+                for a in parameters:
+                    a[outside] = rng.uniform(-2, 2, outside.sum()).astype(dtype)
+        inputs += parameters
         for a in inputs:
             assert a.size < 2 or np.unique(a).size > min(a.size // 3, 500)
         return inputs
+
+
+def required(row):
+    """Usual values for the parameters of a row, if they have no defaults."""
+    if all(parameter.default is not None for parameter in row.parameters):
+        return ()
+    return tuple(parameter.typical for parameter in row.parameters)
 
 
 FUNCTIONS = [Function(*entry) for entry in fastact.activations.functions()]
@@ -74,6 +90,15 @@ def pytest_generate_tests(metafunc):
                 values = [v for v in values if all(having(v.values[0]) for having in conditions)]
                 assert values
             metafunc.parametrize(argument, values)
+
+
+def pytest_collection_modifyitems(items):
+    """All tests of a row to one process: mpmath's results and Numba's code are kept there."""
+    for item in items:
+        parameters = getattr(item, "callspec", None) and item.callspec.params
+        if parameters and ("row" in parameters or "function" in parameters):
+            row = getattr(parameters.get("function"), "row", None) or parameters["row"]
+            item.add_marker(pytest.mark.xdist_group(getattr(row, "name", str(row))))
 
 
 @pytest.fixture

@@ -2,9 +2,13 @@
 
 import ctypes
 import importlib
+import importlib.util
 import re
 import subprocess
 from functools import cache
+
+from fastact import backends
+from fastact.activations import ACTIVATIONS, OPERATIONS
 
 # What a packed instruction on a tier's registers looks like.
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}
@@ -27,32 +31,53 @@ class Loop(list):
 
 @cache
 def functions(tier):
-    """The code of a tier's module: function address -> [(address, instruction)]."""
-    module = importlib.import_module(f"fastact._ufuncs_{tier}")
+    """The code of a tier's module: symbol and address in the file -> [(address, instruction)]."""
     listing = subprocess.run(
-        ["objdump", "--disassemble", "--no-show-raw-insn", module.__file__],
+        ["objdump", "--disassemble", "--no-show-raw-insn", path(tier)],
         check=True,
         capture_output=True,
         text=True,
     ).stdout
-    code, current, init = {}, None, None
+    code, current = {}, None
     for line in listing.splitlines():
         if match := re.match(r"([0-9a-f]+) <(.+)>:$", line):
-            current = code[int(match[1], 16)] = []
-            if match[2] == f"PyInit__ufuncs_{tier}":
-                init = int(match[1], 16)
+            current = code[match[2]] = code[int(match[1], 16)] = []
         elif match := re.match(r"\s+([0-9a-f]+):\t(.+)", line):
             current.append((int(match[1], 16), match[2].strip()))
-    # The module was loaded where its init function lies now, less where the file has it.
-    library = ctypes.PyDLL(module.__file__)
-    entry = ctypes.cast(getattr(library, f"PyInit__ufuncs_{tier}"), ctypes.c_void_p).value
-    return {address + entry - init: instructions for address, instructions in code.items()}
+    return code
+
+
+def path(tier):
+    return importlib.util.find_spec(f"fastact._ufuncs_{tier}").origin
+
+
+def code_of(tier, name, dtype):
+    """The instructions of a kernel, found by its address, or without running it by its symbol."""
+    code = functions(tier)
+    if tier in backends.cython.runnable():
+        module = importlib.import_module(f"fastact._ufuncs_{tier}")
+        # The module was loaded where its init function lies now, less where the file has it.
+        init = f"PyInit__ufuncs_{tier}"
+        entry = ctypes.cast(getattr(ctypes.PyDLL(path(tier)), init), ctypes.c_void_p).value
+        return code[module.KERNELS[name, dtype] - entry + code[init][0][0]]
+    if name == "loop":
+        symbol = rf"__pyx_fuse_0__pyx_f_\w*_ufuncs_{tier}_loop"
+    else:
+        row, operation = next(
+            (row, operation)
+            for row in ACTIVATIONS.values()
+            for operation in row.operations()
+            if row.name + operation.suffix == name
+        )
+        places = ["float32", "float64"].index(dtype), [*ACTIVATIONS].index(row.name)
+        symbol = "__pyx_fuse_{}_{}_{}__pyx_f_".format(*places, OPERATIONS.index(operation))
+        symbol += rf"\w*_ufuncs_{tier}_kernel"
+    return next(found for key, found in code.items() if re.fullmatch(symbol, str(key)))
 
 
 def innermost_loops(tier, name, dtype):
-    """The innermost loops of the compiled loop of one ufunc and dtype."""
-    module = importlib.import_module(f"fastact._ufuncs_{tier}")
-    instructions = functions(tier)[module.LOOPS[name, dtype]]
+    """The innermost loops of the kernel of one ufunc and dtype, or of all ufuncs' `loop`."""
+    instructions = code_of(tier, name, dtype)
     index = {address: i for i, (address, _) in enumerate(instructions)}
     spans = set()
     for i, (address, text) in enumerate(instructions):

@@ -202,7 +202,8 @@ def derivative_at_output(row, y, x, parameters=()):
     At the ends of the range, which only infinity reaches, the derivative's limit.
     """
     y, x = mp.mpf(y), _finite(x)
-    if row.saturates and y in bounds(row, parameters):
+    low, high = bounds(row, parameters)
+    if row.saturates and not low < y < high:  # an end, or what it is rounded to
         return mp.zero
     for _ in range(100):
         slope = derivative(row, x, parameters)
@@ -211,7 +212,8 @@ def derivative_at_output(row, y, x, parameters=()):
             return slope
         step = residual / slope
         # Near the end of a tail the full step overshoots beyond where f is flat.
-        x += max(-2, min(2, step)) if row.saturates else step
+        longest = abs(x) / 2 + 2 if row.cost == "div" else 2
+        x += max(-longest, min(longest, step)) if row.saturates else step
     raise AssertionError(f"{row.name}: no x found with f(x) = {y}")
 
 

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import oracle
 import pytest
-from conftest import IMPLEMENTATIONS
+from conftest import IMPLEMENTATIONS, required
 from oracle import as_tuple, assert_same, assert_within, mp
+from roots import counted_near_root
 
 import fastact.activations
 
@@ -24,6 +25,8 @@ def test_error_is_within_the_promise(function, call, dtype):
             results, expected, oracle.promises(row, operation), strict=True
         ):
             assert np.unique(exact.nearest).size > 1 or row.formula == "x" or parameters == (1.0,)
+            if operation.suffix and operation.inputs[-1] == "x" and exact is expected[-1]:
+                exact = counted_near_root(exact, arguments[-1], row, promise, parameters)
             assert_within(result, exact, promise, *arguments, *parameters)
 
 
@@ -32,7 +35,10 @@ def test_no_value_leaves_the_range(row, namespace, dtype):
     function = getattr(namespace, row.name)
     operation = row.operations()[0]
     for parameters in oracle.parameter_values(row, operation, dtype):
-        low, high = (float(end) for end in oracle.bounds(row, parameters))
+        # An extremum that is reached at a finite x is as exact as any value there.
+        tolerance = row.max_ulp[0] if "lambertw" in row.range[0] or "." in row.range[0] else 0
+        ends = [dtype.type(float(end)) for end in oracle.bounds(row, parameters)]
+        low, high = (end - sign * tolerance * np.spacing(abs(end)) for end, sign in zip(ends, (1, -1)))
         y = function(oracle.points(row, dtype, parameters), *parameters)
         assert low <= y.min() < y.max() <= high
 
@@ -59,7 +65,10 @@ def test_float32_against_float64(function, implementation):
     for result, exact, promise in zip(
         actual, reference, oracle.promises(row, operation), strict=True
     ):
+        derivative = operation.suffix and operation.inputs[-1] == "x" and exact is reference[-1]
         exact = oracle.exact_from_float64(exact, np.float32)
+        if derivative:
+            exact = counted_near_root(exact, x, row, promise, parameters)
         assert_within(result, exact, promise, *arguments, *parameters)
 
 
@@ -71,7 +80,7 @@ def test_float16_is_float32_rounded_once(function, call):
     arguments = [{"grad": grad}.get(name, x) for name in operation.inputs]
     parameters = oracle.defaults(function.row, np.float16)
     with np.errstate(all="raise"):
-        actual = as_tuple(call(*arguments))
+        actual = as_tuple(call(*arguments, *function.required))
     wide = call(*[a.astype(np.float32) for a in arguments], *parameters)
     with np.errstate(all="ignore"):
         expected = [a.astype(np.float16) for a in as_tuple(wide)]

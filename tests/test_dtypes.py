@@ -19,14 +19,15 @@ def test_integers_promote_as_in_tanh(function, call):
     for integer in INTEGERS:
         inputs = [np.array([0, 1, 1, 0, 1], integer) for _ in function.operation.inputs]
         expected = np.tanh(inputs[0]).dtype
-        results = as_tuple(call(*inputs))
-        as_floats = as_tuple(call(*[a.astype(expected) for a in inputs]))
+        more = function.required
+        results = as_tuple(call(*inputs, *more))
+        as_floats = as_tuple(call(*[a.astype(expected) for a in inputs], *more))
         for result, as_float in zip(results, as_floats, strict=True):
             assert result.dtype == expected, integer
             assert_same(result, as_float)
 
 
-@pytest.mark.only(having=lambda function: function.row.parameters)
+@pytest.mark.only(having=lambda function: function.row.parameters and not function.required)
 def test_a_default_given_explicitly_changes_nothing(function, call):
     """leaky_relu(x, 0.01) is leaky_relu(x), for integers too."""
     parameters = [parameter.default for parameter in function.row.parameters]
@@ -41,7 +42,7 @@ def test_a_default_given_explicitly_changes_nothing(function, call):
 def test_implementations_agree_on_scalars_beside_integers(function, call):
     reference = function.on(next(iter(IMPLEMENTATIONS.values())))
     for integer, scalar in itertools.product(INTEGERS, [1, 0.5, True]):
-        inputs = [scalar, np.array([0, 1, 1], integer)]
+        inputs = [scalar, np.array([0, 1, 1], integer), *function.required]
         for result, same in zip(as_tuple(call(*inputs)), as_tuple(reference(*inputs)), strict=True):
             assert result.dtype == same.dtype
 
@@ -73,7 +74,7 @@ def test_python_scalars_are_weak(function, call, dtype):
 
 def test_python_scalars_alone(function, call):
     """They are float64, and the result is a scalar of NumPy."""
-    values = [0.25, 0.5, 0.75][: function.nin]
+    values = [0.25, 0.5, 0.75, 0.875][: function.nin]
     arrays = [np.array([v]) for v in values]
     for result, same in zip(as_tuple(call(*values)), as_tuple(call(*arrays)), strict=True):
         assert type(result) is np.float64
@@ -89,7 +90,7 @@ def test_dtype_keyword(function, call, asked):
     for result, same in zip(results, as_tuple(call(*narrowed)), strict=True):
         assert_same(result, same)
     # For a Python scalar too, and for integers.
-    operands = [1] * len(function.operation.inputs)
+    operands = [*[1] * len(function.operation.inputs), *function.required]
     for result in as_tuple(call(*operands, dtype=asked, casting="unsafe")):
         assert result.dtype == asked
 

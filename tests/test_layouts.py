@@ -267,7 +267,7 @@ def test_where_broadcasts_and_works_in_place(function, call, dtype):
 
 def test_broadcasting_operands(function, call, dtype):
     """Rows against columns against a stack of both; stride 0 included."""
-    shapes = [(5, 1, 7), (3, 7), (5, 3, 1)][: function.nin]
+    shapes = [(5, 1, 7), (3, 7), (5, 3, 1), (7,)][: function.nin]
     inputs = [function.draw(shape, dtype)[place] for place, shape in enumerate(shapes)]
     spread = [a.copy() for a in np.broadcast_arrays(*inputs)]
     for result, same in zip(as_tuple(call(*inputs)), as_tuple(call(*spread)), strict=True):
@@ -291,16 +291,19 @@ def test_inputs_broadcast_to_out(function, call, dtype):
 def test_parameters_broadcast(function, call, dtype):
     """A scalar, a 0-d array, one per channel, one per element, and of another float."""
     operands = function.draw((5, 6), dtype)[: len(function.operation.inputs)]
-    per_channel = [np.linspace(0.0625, 0.5, 6).astype(dtype) for _ in function.row.parameters]
+    shifts = range(len(function.row.parameters))  # a maximum is above its minimum
+    per_channel = [np.linspace(0.0625, 0.5, 6).astype(dtype) + dtype.type(i) for i in shifts]
     forms = {
-        "0-d": [np.array(0.25, dtype) for _ in per_channel],
-        "scalar": [dtype.type(0.25) for _ in per_channel],
-        "float": [0.25 for _ in per_channel],
+        "0-d": [np.array(0.25 + i, dtype) for i in shifts],
+        "scalar": [dtype.type(0.25 + i) for i in shifts],
+        "float": [0.25 + i for i in shifts],
         "channel": per_channel,
-        "row": [np.linspace(0.0625, 0.5, 5).astype(dtype)[:, None] for _ in per_channel],
-        "element": [np.linspace(0, 1, 30).astype(dtype).reshape(5, 6) for _ in per_channel],
+        "row": [np.linspace(0.0625, 0.5, 5).astype(dtype)[:, None] + dtype.type(i) for i in shifts],
+        "element": [
+            np.linspace(0.125, 1, 30).astype(dtype).reshape(5, 6) + dtype.type(i) for i in shifts
+        ],
         "float16": [p.astype(np.float16) for p in per_channel],
-        "list": [[0.25] * 6 for _ in per_channel],
+        "list": [[0.25 + i] * 6 for i in shifts],
     }
     seen = []
     for form, parameters in forms.items():
@@ -384,5 +387,5 @@ class Overriding:
 
 
 def test_array_ufunc_is_honoured(function, call):
-    arguments = [Overriding(), *[1.0] * (len(function.operation.inputs) - 1)]
+    arguments = [Overriding(), *[1.0] * (len(function.operation.inputs) - 1), *function.required]
     assert call(*arguments) == (function.name, "__call__", function.nin)

@@ -10,7 +10,7 @@ from oracle import as_tuple, assert_same
 
 import fastact
 import fastact.backends
-from fastact.activations import functions
+from fastact.activations import aliases, functions
 from fastact.channels import channel_functions
 
 NAMES = [name for name, _, _ in functions()]
@@ -35,11 +35,18 @@ def test_names_are_the_tables(namespace):
 
 
 def test_the_package_has_them_all():
-    assert public_functions(fastact) == sorted(NAMES)
-    assert set(NAMES) < set(fastact.__all__)
+    assert public_functions(fastact) == sorted([*NAMES, *dict(aliases())])
+    assert {*NAMES, *dict(aliases())} < set(fastact.__all__)
     bound = fastact.backends.load(fastact.backend)
     for name in NAMES:
         assert getattr(fastact, name) is getattr(bound, name)
+
+
+def test_an_alias_is_the_same_object():
+    assert fastact.expit is fastact.sigmoid and fastact.hardtanh_backward is fastact.hard_tanh_backward
+    for alias, name in aliases():
+        assert alias not in NAMES and getattr(fastact, alias) is getattr(fastact, name)
+    assert len(dict(aliases())) == len(list(aliases()))
 
 
 def test_a_function_too_many_or_too_few_is_found():
@@ -78,7 +85,7 @@ def test_signature(function, call):
     assert [p.name for p in operands] == list(function.operation.inputs)
     assert {p.kind for p in operands} == {kinds.POSITIONAL_ONLY}
     parameters = found[len(operands) : function.nin]
-    assert [(p.name, p.default) for p in parameters] == [
+    assert [(p.name, None if p.default is kinds.empty else p.default) for p in parameters] == [
         (parameter.name, parameter.default) for parameter in function.row.parameters
     ]
     assert {p.kind for p in parameters} == {kinds.POSITIONAL_OR_KEYWORD}
@@ -91,7 +98,18 @@ def test_signatures_are_equal_on_all(function):
     assert len(found) == 1
 
 
-@pytest.mark.only(having=lambda function: function.row.parameters)
+@pytest.mark.only(having=lambda function: function.required)
+def test_a_parameter_without_default_is_required(function, call):
+    inputs = function.draw(9, np.float64)
+    names = [parameter.name for parameter in function.row.parameters]
+    by_name = call(*inputs[: -len(names)], **dict(zip(names, inputs[-len(names) :])))
+    assert_same(as_tuple(by_name)[0], as_tuple(call(*inputs))[0])
+    for given in range(len(names)):
+        with pytest.raises(TypeError, match=f"{function.name}.*{names[given]}"):
+            call(*inputs[: len(function.operation.inputs) + given])
+
+
+@pytest.mark.only(having=lambda function: function.row.parameters and not function.required)
 def test_defaults_are_what_is_computed_with(function, call, dtype):
     """Left out, given by position and given by name: the same; another value: another result."""
     operands = function.draw(200, dtype)[: len(function.operation.inputs)]
@@ -111,7 +129,7 @@ def test_defaults_are_what_is_computed_with(function, call, dtype):
     assert any(changes) if function.operation.suffix else all(changes)
 
 
-@pytest.mark.only(having=lambda function: function.row.parameters)
+@pytest.mark.only(having=lambda function: function.row.parameters and not function.required)
 def test_out_where_parameters_are_left_out(function, call, dtype):
     """Every form of `out` that a ufunc takes, and no other."""
     operands = function.draw(9, dtype)[: len(function.operation.inputs)]
@@ -151,7 +169,12 @@ def test_docstring(function, call):
     assert function.operation.summary in doc and function.row.reference in doc
     for parameter in function.row.parameters:
         assert f"{parameter.name} : array_like" in doc and parameter.summary in doc.lower()
-        assert f"{parameter.default:g}" in doc
+        if parameter.default is not None:
+            assert f"Default {parameter.default:g}" in doc
+    for condition in function.operation.conditions(function.row):
+        assert condition in doc
+    for alias in function.row.aliases:
+        assert f"`{alias}{function.operation.suffix}`" in doc
     if function.operation.suffix:
         for kink, slope in function.row.kinks:
             assert f"At x = {kink} the derivative is taken as {slope}" in doc
