@@ -309,8 +309,8 @@ cdef inline void evaluate(
         scalar.relu6_with_derivative(x, y, dy)
     elif activation is leaky_relu_t:
         scalar.leaky_relu_with_derivative(x, a, y, dy)
-    elif activation is prelu_t:  # an inline function more, and gcc 12 vectorises no longer
-        scalar.leaky_relu_with_derivative(x, a, y, dy)
+    elif activation is prelu_t:
+        scalar.prelu_with_derivative(x, a, y, dy)
     elif activation is threshold_t:
         scalar.threshold_with_derivative(x, a, b, y, dy)
     elif activation is elu_t:
