@@ -2,11 +2,13 @@
 
 For each activation ``f`` of `fastact.activations`: ``f(x)``, ``f_derivative(x)``,
 ``f_with_derivative(x)``, ``f_backward(grad, x)`` and, where the output determines the
-derivative, ``f_backward_from_output(grad, y)``.
+derivative, ``f_backward_from_output(grad, y)``. For those that follow a matrix product also
+``bias_f(x, b)`` and ``bias_f_backward(grad, x, b)``, one pass with the bias before them.
 """
 
 from fastact import backends
 from fastact.activations import aliases, functions
+from fastact.channels import channel_functions
 
 __version__ = "0.1.0"
 
@@ -14,7 +16,7 @@ __version__ = "0.1.0"
 backend = backends.default()
 
 _bound = backends.load(backend)
-_names = [name for name, _, _ in functions()]
+_names = [name for name, _, _ in (*functions(), *channel_functions())]
 _aliases = dict(aliases())
 globals().update({name: getattr(_bound, name) for name in _names})
 globals().update({alias: globals()[name] for alias, name in _aliases.items()})

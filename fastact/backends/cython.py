@@ -4,7 +4,7 @@ import importlib.util
 import os
 from types import SimpleNamespace
 
-from fastact import _public
+from fastact import _public, channels
 from fastact.activations import functions
 from fastact.tiers import TIERS
 
@@ -31,13 +31,12 @@ def load_tier(name):
             f"fastact: the tier {name!r} {_why_not(name)}; "
             f"FASTACT_ISA may be {' or '.join(runnable()) or 'nothing here: no tier is built'}"
         )
-    ufuncs = importlib.import_module(f"fastact._ufuncs_{name}").UFUNCS
-    return SimpleNamespace(
-        **{
-            public: _public.publish(ufuncs[public], row, operation)
-            for public, row, operation in functions()
-        }
-    )
+    module = importlib.import_module(f"fastact._ufuncs_{name}")
+    public = {
+        name: _public.publish(module.UFUNCS[name], row, operation)
+        for name, row, operation in functions()
+    }
+    return SimpleNamespace(**public, **channels.public_functions(public, module))
 
 
 def _why_not(name):

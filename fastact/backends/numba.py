@@ -2,6 +2,7 @@
 
 import importlib.util
 
+from fastact import channels
 from fastact.backends._blockwise import public_functions
 
 if importlib.util.find_spec("numba") is None:
@@ -26,3 +27,4 @@ def make_loop(row, operation):
 
 
 globals().update(public_functions(make_loop))
+globals().update(channels.public_functions(globals()))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastact import channels
 from fastact.backends._blockwise import public_functions
 from fastact.backends._numpy_elementary import (
     LARGEST,
@@ -509,3 +510,4 @@ def make_loop(row, operation):
 
 
 globals().update(public_functions(make_loop))
+globals().update(channels.public_functions(globals()))
