@@ -418,6 +418,7 @@ cdef inline void silu_with_derivative(real x, real *y, real *dy) noexcept nogil:
 cdef inline void swish_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
     cdef real w, w_low, a = finite(abs_(x))  # for a beta of 0 makes x / 2 of infinity too
     two_product(a, abs_(beta), &w, &w_low)
+    w_low = w_low if abs_(w_low) <= w else 0  # NaN where a is too large to be split
     gate(x, copysign_(a, x) * beta, w, w_low, w, w_low, y, dy)
 
 
