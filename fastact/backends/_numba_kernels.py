@@ -873,6 +873,7 @@ def silu_with_derivative(x):
 def swish_with_derivative(x, beta):
     a = finite(fabs(x))  # for a beta of 0 makes x / 2 of infinity too
     w, w_low = two_product(a, fabs(beta))
+    w_low = where(fabs(w_low) <= w, w_low, like(x, 0))  # Dekker's is NaN for a huge factor
     return gate(x, copysign(a, x) * beta, w, w_low, w, w_low)
 
 
