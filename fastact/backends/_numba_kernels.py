@@ -212,6 +212,15 @@ def at_most(x, bound):
     return where(bound < x, bound, x)
 
 
+_LARGEST = float(np.finfo(np.float32).max), float(np.finfo(np.float64).max)
+
+
+@inlined
+def finite(x):
+    """x, or the largest number where x is infinite; for x >= 0."""
+    return at_most(x, by_type(x, _LARGEST[0], _LARGEST[1]))
+
+
 @inlined
 def if_defined(condition, y):
     """y where the condition on the parameters holds, else NaN."""
@@ -429,8 +438,8 @@ def exp_minus_parts(a, a_low):
 
 
 @inlined
-def log1p_exp_minus(s, h):
-    """log1p(e) for e = s (1 + h) <= 1, the parts of exp_minus.
+def log1p_exp_minus(s, h, h_low):
+    """log1p(e) in two parts for e = s (1 + h + h_low) <= 1, the parts of exp_minus.
 
     With z = e / (2 + e), log1p(e) = 2 atanh(z) = e - z (e - 2 z^2 p(z^2)): the quotient's
     rounding errors are those of a correction, and e is never rounded.
@@ -438,7 +447,9 @@ def log1p_exp_minus(s, h):
     one, two = like(s, 1), like(s, 2)
     e = fma(s, h, s)
     z = divide(e, fma(s, h, two + s))
-    return s + fma(-z, fma(-z * z, _atanh_tail(z * z, one, two), e), s * h)
+    # e up to 1 and log1p(e) - e down to -0.31: the first is the larger.
+    y, low = two_sum(s, fma(-z, fma(-z * z, _atanh_tail(z * z, one, two), e), s * h))
+    return y, fma(s, h_low, low)
 
 
 @inlined
@@ -584,13 +595,15 @@ def selu_derivative_from_output(y):
 
 @inlined
 def celu_with_derivative(x, alpha):
-    # x / alpha as a sum: one rounding of it is as many ulp of exp(x / alpha) as its size.
+    # x / alpha as a sum: one rounding of it is as many ulp of exp(x / alpha) as its size. Below
+    # `tiny`, where that may underflow, the value is x.
     one, a = like(x, 1), fabs(x)
     z = divide(a, alpha)
     product, rest = two_product(z, alpha)
     s, s2, h, _ = exp_minus_parts(z, divide((a - product) - rest, alpha))
     s = s * s2
-    y = where(x > 0, x, alpha * copysign(fma(s, h, s - one), x))
+    tiny = z < by_type(x, 1e-10, 1e-20)
+    y = where((x > 0) | tiny, x, alpha * fma(s, h, s - one))
     dy = nan_or(x, where(x > 0, one, fma(s, h, s)))
     return if_defined(alpha > 0, y), if_defined(alpha > 0, dy)
 
@@ -626,7 +639,8 @@ def sigmoid_derivative_from_output(y):
 @inlined
 def log_sigmoid_with_derivative(x):
     s, h = exp_minus(x, 1)
-    y = where(x < 0, x, like(x, 0)) - log1p_exp_minus(s, h)
+    zero = like(x, 0)
+    y = where(x < 0, x, zero) - log1p_exp_minus(s, h, zero)[0]
     t = lower_sigmoid(s, h)
     return y, where(x < 0, like(x, 1) - t, t)
 
@@ -697,8 +711,10 @@ def lecun_tanh_with_derivative(x):
 def lecun_tanh_derivative_from_output(y):
     # (2/3) (height - y) (height + y) / height, with the height in two parts.
     height, height_low = parts(y, 1.7159, 0.0)
-    product = ((height - y) + height_low) * ((height + y) + height_low)
-    return like(y, 0.3885230297025856) * product
+    rest = (height - fabs(y)) + height_low
+    # The float nearest to the height may be above it.
+    rest = where(rest < 0, like(y, 0), rest)
+    return like(y, 0.3885230297025856) * (rest * ((height + fabs(y)) + height_low))
 
 
 @inlined
@@ -752,11 +768,13 @@ def softplus_with_derivative(x, beta):
     # below `tiny`, the factor that takes it to the subnormals comes last.
     zero, one = like(x, 0), like(x, 1)
     z, z_low = two_product(x, beta)
-    s1, s2, h, _ = exp_minus_parts(fabs(z), where(z > 0, z_low, -z_low))
+    s1, s2, h, h_low = exp_minus_parts(fabs(z), where(z > 0, z_low, -z_low))
     s = s1 * s2
     tiny = s < by_type(x, 1e-10, 1e-20)
-    t = where(tiny, fma(s1, h, s1), log1p_exp_minus(s, h))
-    y = where(x > 0, x, zero) + divide(t, beta) * where(tiny, s2, one)
+    t, t_low = log1p_exp_minus(s, h, h_low)
+    t, t_low = where(tiny, fma(s1, h, s1), t), where(tiny, zero, t_low)
+    t, t_low = quotient(t, t_low, beta, zero, divide(one, beta))
+    y = where(x > 0, x, zero) + (t + t_low) * where(tiny, s2, one)
     t = lower_sigmoid(s, h)
     dy = where(z > 0, one - t, t)
     return if_defined(beta > 0, y), if_defined(beta > 0, dy)
@@ -775,6 +793,7 @@ def squareplus_with_derivative(x, b):
     large = a > by_type(x, 1.1e12, 1e150)
     scale = where(large, by_type(x, 2.0**-66, 2.0**-600), one)
     unscale = where(large, by_type(x, 2.0**66, 2.0**600), one)
+    a = finite(a)
     square, square_low = two_product(a * scale, a * scale)
     t, low = sum_of(square, b * scale * scale)
     root = sqrt(t)
@@ -782,14 +801,17 @@ def squareplus_with_derivative(x, b):
     square, rest = two_product(root, root)
     root_low = (((t - square) - rest) + (low + square_low)) * inverse * half
     root, root_low = root * unscale, root_low * unscale
-    above, above_low = sum_of(a * half, root * half)
+    above, above_low = sum_of(fabs(x) * half, root * half)
     above_low = above_low + root_low * half
-    t, t_low = quotient(b * like(x, 0.25), zero, above, above_low, divide(one, above))
-    t, t_low = where(x > 0, above, t), where(x > 0, above_low, t_low)
-    y = nan_or(x, where(a > like(x, 1e30), t, t + t_low))
+    quarter = b * like(x, 0.25)
+    t, t_low = quotient(quarter, zero, above, above_low, divide(one, above))
+    t = where(x > 0, above, where(large, divide(quarter, above), t))
+    t_low = where(x > 0, above_low, t_low)
+    y = nan_or(x, where(large, t, t + t_low))
     inverse = inverse * scale
     slope, slope_low = quotient(t, t_low, root, root_low, inverse)
-    dy = nan_or(x, where(large, t * inverse, slope + slope_low))
+    t = where(x > 0, (one + a * inverse) * half, t * inverse)
+    dy = nan_or(x, where(large, t, slope + slope_low))
     return if_defined(b > 0, y), if_defined(b > 0, dy)
 
 
@@ -812,14 +834,14 @@ def gelu_with_derivative(x):
 
 
 @inlined
-def gate(x, sign, w, w_low, v):
-    """x sigmoid(+-(w + w_low)) and its derivative, for w >= 0, v = |x w'(x)|, the sign as given.
+def gate(x, sign, w, w_low, v, v_low):
+    """x sigmoid(+-(w + w_low)) and its derivative, for w >= 0, v = |x w'(x)| and the sign's side.
 
     With t = sigmoid(-w), the value is x t or x - x t, and the derivative t (1 - v (1 - t)) or
     1 less that. t is s (1 + t') as in lower_sigmoid, but with s / 2 for s near 1, where t' is
     large and its error would be too.
     """
-    one, largest = like(x, 1), by_type(x, _LARGEST[0], _LARGEST[1])
+    zero, one = like(x, 0), like(x, 1)
     s1, s2, h, _ = exp_minus_parts(w, w_low)
     s = s1 * s2
     near = s > like(x, 0.3)
@@ -827,36 +849,41 @@ def gate(x, sign, w, w_low, v):
     t = divide(fma(h, c - s, (c - one) - s), fma(s, h, one + s))
     s1 = s1 * where(near, like(x, 0.5), one)
     s = s1 * s2
-    tail = at_most(fabs(x), largest) * s1
+    tail = finite(fabs(x)) * s1
     tail = copysign(fma(tail, t, tail) * s2, x)
-    slope = s1 * fma(-at_most(v, largest), one - fma(s, t, s), one)
+    # 1 - t and v in two parts, for the difference magnifies their roundings.
+    rest = one - fma(s, t, s)
+    rest_low = fma(-s, t, (one - rest) - s)
+    far = w > 2000  # the tail has vanished, and these may be infinite or NaN
+    v, v_low = where(far, zero, v), where(far, zero, v_low)
+    product, low = two_product(v, rest)
+    slope = s1 * ((one - product) - (low + fma(v, rest_low, v_low * rest)))
     slope = fma(slope, t, slope) * s2
-    return where(sign > 0, x - tail, tail), where(sign > 0, one - slope, slope)
-
-
-_LARGEST = float(np.finfo(np.float32).max), float(np.finfo(np.float64).max)
+    above = sign >= 0
+    return copysign(where(above, x - tail, tail), x), where(above, one - slope, slope)
 
 
 @inlined
 def silu_with_derivative(x):
-    return gate(x, x, fabs(x), like(x, 0), fabs(x))
+    zero, a = like(x, 0), fabs(x)
+    return gate(x, x, a, zero, a, zero)
 
 
 @inlined
 def swish_with_derivative(x, beta):
-    zero = like(x, 0)
-    w, w_low = two_product(fabs(x), fabs(beta))
-    # A beta of 0 is x / 2, at infinity too.
-    w, w_low = where(beta != 0, w, nan_or(x, zero)), where(beta != 0, w_low, zero)
-    y, dy = gate(x, where(beta > 0, x, -x), w, w_low, w)
-    return where(beta != 0, y, x * like(x, 0.5)), dy
+    a = finite(fabs(x))  # for a beta of 0 makes x / 2 of infinity too
+    w, w_low = two_product(a, fabs(beta))
+    w_low = where(fabs(w_low) <= w, w_low, like(x, 0))  # Dekker's is NaN for a huge factor
+    return gate(x, copysign(a, x) * beta, w, w_low, w, w_low)
 
 
 @inlined
 def quick_gelu_with_derivative(x):
     beta, beta_low = parts(x, 1.702, 0.0)
-    w, w_low = two_product(fabs(x), beta)
-    return gate(x, x, w, fma(fabs(x), beta_low, w_low), w)
+    a = finite(fabs(x))
+    w, w_low = two_product(a, beta)
+    w_low = fma(a, beta_low, w_low)
+    return gate(x, x, w, w_low, w, w_low)
 
 
 @inlined
@@ -871,7 +898,12 @@ def gelu_tanh_with_derivative(x):
     g, g_low = sum_of(c1, p)
     w, w_low = two_product(a, g)
     w_low = fma(a, g_low + p_low, w_low)
-    return gate(x, x, w, w_low, a * fma(like(x, 3) * c3, z, c1))
+    # x w' = |x| (c1 + 3 c3 x^2)
+    p, g_low = two_sum(p + p, p)
+    p_low = (p_low + (p_low + p_low)) + g_low
+    g, g_low = sum_of(c1, p)
+    v, v_low = two_product(a, g)
+    return gate(x, x, w, w_low, v, fma(a, g_low + p_low, v_low))
 
 
 @inlined
@@ -921,7 +953,7 @@ def hard_swish_with_derivative(x):
     p_low = fma(b, s_low, p_low)
     p = fma(p, sixth, fma(p, sixth_low, p_low * sixth))
     slope = where(x >= 3, one, fma(b, like(x, 2), three) * sixth)
-    return where(x > 3, x, p), nan_or(x, where(x <= -3, zero, slope))
+    return where(x > 3, x, copysign(p, x)), nan_or(x, where(x <= -3, zero, slope))
 
 
 @inlined
