@@ -66,7 +66,12 @@ def extensions():
                     ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION"),
                     ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
                 ],
-                depends=["src/ufuncs.pxi", "fastact/elementary.pxd", "fastact/scalar.pxd"],
+                depends=[
+                    "src/ufuncs.pxi",
+                    "src/axiswise.pxi",
+                    "fastact/elementary.pxd",
+                    "fastact/scalar.pxd",
+                ],
             )
         )
     built = cythonize(

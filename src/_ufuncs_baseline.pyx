@@ -1,1 +1,2 @@
 include "ufuncs.pxi"
+include "axiswise.pxi"

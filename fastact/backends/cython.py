@@ -4,7 +4,7 @@ import importlib.util
 import os
 from types import SimpleNamespace
 
-from fastact import _public
+from fastact import _public, _rowwise
 from fastact.activations import functions
 from fastact.tiers import TIERS
 
@@ -36,7 +36,8 @@ def load_tier(name):
         **{
             public: _public.publish(ufuncs[public], row, operation)
             for public, row, operation in functions()
-        }
+        },
+        **_rowwise.public_functions(ufuncs),
     )
 
 
