@@ -202,11 +202,9 @@ def operands_of(row, case, namespace, kind="labels"):
 # Accuracy ------------------------------------------------------------------------------------
 
 
-@every_row
+@pytest.mark.parametrize("row", PLAIN + LOSSES, ids=lambda row: row.name)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_accuracy(row, call, dtype, namespace):
-    if row in GATED:
-        pytest.skip("tested below")
     for kind in ["labels", "probabilities"] if row in LOSSES else ["labels"]:
         for case in cases(dtype):
             arguments, exactly = operands_of(row, case, namespace, kind)
