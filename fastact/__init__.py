@@ -2,12 +2,14 @@
 
 For each activation ``f`` of `fastact.activations`: ``f(x)``, ``f_derivative(x)``,
 ``f_with_derivative(x)``, ``f_backward(grad, x)`` and, where the output determines the
-derivative, ``f_backward_from_output(grad, y)``.
+derivative, ``f_backward_from_output(grad, y)``. For those that follow a matrix product also
+``bias_f(x, b)`` and ``bias_f_backward(grad, x, b)``, one pass with the bias before them.
 """
 
 from fastact import backends
 from fastact.activations import aliases, functions
 from fastact.axiswise import ROW_FUNCTIONS
+from fastact.channels import channel_functions
 
 __version__ = "0.1.0"
 
@@ -15,7 +17,7 @@ __version__ = "0.1.0"
 backend = backends.default()
 
 _bound = backends.load(backend)
-_names = [*(name for name, _, _ in functions()), *ROW_FUNCTIONS]
+_names = [name for name, _, _ in (*functions(), *channel_functions())] + [*ROW_FUNCTIONS]
 _aliases = dict(aliases())
 globals().update({name: getattr(_bound, name) for name in _names})
 globals().update({alias: globals()[name] for alias, name in _aliases.items()})

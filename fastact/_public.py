@@ -10,6 +10,7 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 _OPERAND_DOCS = {
     "x": "Input.",
+    "b": "Bias, added to `x`. Broadcasts.",
     "grad": "Gradient with respect to the output.",
     "y": "Saved output of the activation; the derivative's tail is lost where it has saturated.",
 }

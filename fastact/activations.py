@@ -60,6 +60,8 @@ class Activation:
     from_output: str | None = ""
     #: Other names of the same functions.
     aliases: tuple[str, ...] = ()
+    #: Whether there is ``bias_f``, for the activations that usually follow a matrix product.
+    fused_bias: bool = False
 
     def operations(self):
         """The operations that this activation has."""
@@ -138,6 +140,7 @@ ACTIVATIONS = {
             zero_centred=False,
             cost="max",
             max_ulp=(0, 0),
+            fused_bias=True,
             reference=(
                 "Nair and Hinton, Rectified linear units improve restricted Boltzmann machines, "
                 "ICML 2010."
@@ -168,6 +171,7 @@ ACTIVATIONS = {
             cost="max",
             max_ulp=(0, 0),
             from_output="negative_slope >= 0",
+            fused_bias=True,
             reference=(
                 "Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic "
                 "models, ICML 2013."
@@ -260,6 +264,7 @@ ACTIVATIONS = {
             cost="exp",
             max_ulp=(2, 4),
             aliases=("expit", "logistic"),
+            fused_bias=True,
             reference=(
                 "Rumelhart, Hinton and Williams, Learning representations by back-propagating "
                 "errors, Nature 1986."
@@ -298,6 +303,7 @@ ACTIVATIONS = {
             zero_centred=True,
             cost="exp",
             max_ulp=(2, 4),
+            fused_bias=True,
             reference="LeCun, Bottou, Orr and Mueller, Efficient BackProp, 1998.",
         ),
         Activation(
@@ -391,6 +397,7 @@ ACTIVATIONS = {
             cost="erf",
             max_ulp=(2, 4),
             from_output=None,
+            fused_bias=True,
             reference="Hendrycks and Gimpel, Gaussian error linear units, arXiv 1606.08415, 2016.",
         ),
         Activation(
@@ -403,6 +410,7 @@ ACTIVATIONS = {
             max_ulp=(2, 4),
             from_output=None,
             aliases=("gelu_new", "gelu_approx"),
+            fused_bias=True,
             reference="Hendrycks and Gimpel, Gaussian error linear units, arXiv 1606.08415, 2016.",
         ),
         Activation(
@@ -426,6 +434,7 @@ ACTIVATIONS = {
             cost="exp",
             max_ulp=(2, 4),
             from_output=None,
+            fused_bias=True,
             reference=(
                 "Elfwing, Uchibe and Doya, Sigmoid-weighted linear units for neural network "
                 "function approximation in reinforcement learning, Neural Networks 2018."

@@ -247,13 +247,13 @@ cdef inline void exp_minus_parts(
 
 
 @cython.cdivision(True)
-cdef inline real log1p_exp_minus(real s, real h) noexcept nogil:
-    """log1p(e) for e = s (1 + h) <= 1, the parts of exp_minus.
+cdef inline real log1p_exp_minus(real s, real h, real h_low, real *low) noexcept nogil:
+    """log1p(e) for e = s (1 + h + h_low) <= 1, the parts of exp_minus, with its rounding error.
 
     With z = e / (2 + e), log1p(e) = 2 atanh(z) = e - z (e - 2 z^2 p(z^2)): the quotient's rounding
     errors are those of a correction, and e is never rounded.
     """
-    cdef real e = fma_(s, h, s), z = e / fma_(s, h, 2 + s), z2 = z * z, p
+    cdef real e = fma_(s, h, s), z = e / fma_(s, h, 2 + s), z2 = z * z, p, high
     # src/coefficients.py, "atanh".
     if real is float:
         p = 2 * <float>0.140125342
@@ -271,7 +271,10 @@ cdef inline real log1p_exp_minus(real s, real h) noexcept nogil:
         p = fma_(p, z2, 2 * 0.14285714273919517472)
         p = fma_(p, z2, 2 * 0.20000000000078676052)
         p = fma_(p, z2, 2 * 0.33333333333333151766)
-    return s + fma_(-z, fma_(-z2, p, e), s * h)
+    # e up to 1 and log1p(e) - e down to -0.31: the first is the larger.
+    two_sum(s, fma_(-z, fma_(-z2, p, e), s * h), &high, low)
+    low[0] = fma_(s, h_low, low[0])
+    return high
 
 
 cdef inline real sum_of(real a, real b, real *low) noexcept nogil:

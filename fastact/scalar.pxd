@@ -106,18 +106,24 @@ cdef inline void selu_with_derivative(real x, real *y, real *dy) noexcept nogil:
 
 
 cdef inline real selu_derivative_from_output(real y) noexcept nogil:
-    cdef real scale = <real>1.0507009873554805, scaled_alpha = <real>1.7580993408473766
-    return nan_or(y, scale if y > 0 else y + scaled_alpha)
+    cdef real scale = <real>1.0507009873554805, scaled_alpha = <real>1.7580993408473766, low
+    if real is float:
+        low = <float>(1.7580993408473766 - <double>scaled_alpha)
+    else:
+        low = 5.75014648756476e-17
+    return nan_or(y, scale if y > 0 else (y + scaled_alpha) + low)
 
 
 @cython.cdivision(True)
 cdef inline void celu_with_derivative(real x, real alpha, real *y, real *dy) noexcept nogil:
-    # x / alpha as a sum: one rounding of it is as many ulp of exp(x / alpha) as its size.
+    # x / alpha as a sum: one rounding of it is as many ulp of exp(x / alpha) as its size. Below
+    # `tiny`, where that may underflow, the value is x.
+    cdef real tiny = <real>1e-10 if sizeof(real) == 4 else <real>1e-20
     cdef real one = 1, a = abs_(x), z = a / alpha, product, rest, scale, scale2, s, h, h_low
     two_product(z, alpha, &product, &rest)
     exp_minus_parts(z, ((a - product) - rest) / alpha, &scale, &scale2, &h, &h_low)
     s = scale * scale2
-    y[0] = x if x > 0 else alpha * copysign_(fma_(s, h, s - one), x)
+    y[0] = x if (x > 0) | (z < tiny) else alpha * fma_(s, h, s - one)
     dy[0] = nan_or(x, one if x > 0 else fma_(s, h, s))
     if not alpha > 0:
         y[0] = dy[0] = <real>NAN
@@ -149,10 +155,10 @@ cdef inline real sigmoid_derivative_from_output(real y) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void log_sigmoid_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    cdef real one = 1, s, h, slope
+    cdef real one = 1, zero = 0, s, h, slope, low
     sigmoid_with_derivative(-x, dy, &slope)
     exp_minus(x, one, &s, &h)
-    y[0] = (x if x < 0 else 0) - log1p_exp_minus(s, h)
+    y[0] = (x if x < 0 else 0) - log1p_exp_minus(s, h, zero, &low)
 
 
 cdef inline real log_sigmoid_derivative_from_output(real y) noexcept nogil:
@@ -296,13 +302,15 @@ cdef inline real softsign_derivative_from_output(real y) noexcept nogil:
 cdef inline void softplus_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
     # log1p(exp(-|z|)) / beta is the part that underflows: where it is about exp(-|z|) / beta,
     # below `tiny`, the factor that takes it to the subnormals comes last.
-    cdef real one = 1, z, z_low, scale, scale2, s, h, h_low, t
+    cdef real one = 1, zero = 0, z, z_low, scale, scale2, s, h, h_low, t, t_low
     cdef real tiny = <real>1e-10 if sizeof(real) == 4 else <real>1e-20
     two_product(x, beta, &z, &z_low)
     exp_minus_parts(abs_(z), z_low if z > 0 else -z_low, &scale, &scale2, &h, &h_low)
     s = scale * scale2
-    t = fma_(scale, h, scale) if s < tiny else log1p_exp_minus(s, h)
-    y[0] = (x if x > 0 else 0) + t / beta * (scale2 if s < tiny else one)
+    t = log1p_exp_minus(s, h, h_low, &t_low)
+    t = fma_(scale, h, scale) if s < tiny else t
+    quotient(t, 0 if s < tiny else t_low, beta, zero, one / beta, &t, &t_low)
+    y[0] = (x if x > 0 else 0) + (t + t_low) * (scale2 if s < tiny else one)
     t = fma_(s, fma_(h, one - s, -s) / fma_(s, h, one + s), s)
     dy[0] = one - t if z > 0 else t
     if not beta > 0:
@@ -326,6 +334,7 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
     else:
         if a > 1e150:
             scale, unscale = 2.409919865102884e-181, 4.149515568880993e180  # 2^-+600
+    a = finite(a)
     two_product(a * scale, a * scale, &square, &square_low)
     product = b * scale * scale
     t = sum_of(square, product, &low)
@@ -334,15 +343,16 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
     two_product(root, root, &square, &product)
     root_low = (((t - square) - product) + (low + square_low)) * inverse * <real>0.5
     root, root_low = root * unscale, root_low * unscale
-    half = sum_of(a / 2, root / 2, &half_low)
+    half = sum_of(abs_(x) / 2, root / 2, &half_low)
     half_low = half_low + root_low * <real>0.5
     quotient(b / 4, 0, half, half_low, one / half, &t, &t_low)
-    t = half if x > 0 else t
+    t = half if x > 0 else t if scale == one else b / 4 / half
     t_low = half_low if x > 0 else t_low
-    y[0] = nan_or(x, t if (a > <real>1e30) else t + t_low)
+    y[0] = nan_or(x, t + t_low if scale == one else t)
     inverse = inverse * scale
     quotient(t, t_low, root, root_low, inverse, &half, &half_low)
-    dy[0] = nan_or(x, half + half_low if scale == one else t * inverse)
+    t = (one + a * inverse) * <real>0.5 if x > 0 else t * inverse
+    dy[0] = nan_or(x, half + half_low if scale == one else t)
     if not b > 0:
         y[0] = dy[0] = <real>NAN
 
@@ -371,7 +381,7 @@ cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void gate(
-    real x, real sign, real w, real w_low, real v, real *y, real *dy
+    real x, real sign, real w, real w_low, real v, real v_low, real *y, real *dy
 ) noexcept nogil:
     """x sigmoid(+-(w + w_low)) and its derivative, for w >= 0, v = |x w'(x)| and the sign's side.
 
@@ -379,7 +389,7 @@ cdef inline void gate(
     1 less that. t is s (1 + t') as in sigmoid_with_derivative, but with s / 2 for s near 1, where
     t' is large and its error would be too.
     """
-    cdef real one = 1, scale, scale2, s, h, h_low, t, tail, c
+    cdef real one = 1, scale, scale2, s, h, h_low, t, tail, c, rest, rest_low
     exp_minus_parts(w, w_low, &scale, &scale2, &h, &h_low)
     s = scale * scale2
     c = 2 if s > <real>0.3 else 1
@@ -389,33 +399,41 @@ cdef inline void gate(
     tail = finite(abs_(x)) * scale
     tail = copysign_(fma_(tail, t, tail) * scale2, x)
     y[0] = copysign_(x - tail if sign >= 0 else tail, x)
-    tail = scale * fma_(-finite(v), one - fma_(s, t, s), one)
+    # 1 - t and v in two parts, for the difference magnifies their roundings.
+    rest = one - fma_(s, t, s)
+    rest_low = fma_(-s, t, (one - rest) - s)
+    v = 0 if w > 2000 else v  # the tail has vanished, and these may be infinite or NaN
+    v_low = 0 if w > 2000 else v_low
+    two_product(v, rest, &h, &h_low)
+    tail = scale * ((one - h) - (h_low + fma_(v, rest_low, v_low * rest)))
     tail = fma_(tail, t, tail) * scale2
     dy[0] = one - tail if sign >= 0 else tail
 
 
 cdef inline void silu_with_derivative(real x, real *y, real *dy) noexcept nogil:
     cdef real zero = 0
-    gate(x, x, abs_(x), zero, abs_(x), y, dy)
+    gate(x, x, abs_(x), zero, abs_(x), zero, y, dy)
 
 
 cdef inline void swish_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
     cdef real w, w_low, a = finite(abs_(x))  # for a beta of 0 makes x / 2 of infinity too
     two_product(a, abs_(beta), &w, &w_low)
-    gate(x, copysign_(a, x) * beta, w, w_low, w, y, dy)
+    gate(x, copysign_(a, x) * beta, w, w_low, w, w_low, y, dy)
 
 
 cdef inline void quick_gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
     cdef real beta = <real>1.702, beta_low = <real>(1.702 - <double>beta), w, w_low
-    two_product(abs_(x), beta, &w, &w_low)
-    gate(x, x, w, fma_(abs_(x), beta_low, w_low), w, y, dy)
+    cdef real a = finite(abs_(x))
+    two_product(a, beta, &w, &w_low)
+    w_low = fma_(a, beta_low, w_low)
+    gate(x, x, w, w_low, w, w_low, y, dy)
 
 
 cdef inline void gelu_tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
     # w = |x| (A + B x^2), A = 2 sqrt(2 / pi), B = 0.044715 A.
     cdef real A = <real>1.5957691216057308, A_low, B = <real>0.07135481627260025, B_low
     cdef real a = 32 if abs_(x) > 32 else abs_(x)  # there the tail has long vanished
-    cdef real z, z_low, p, p_low, g, g_low, w, w_low
+    cdef real z, z_low, p, p_low, g, g_low, w, w_low, v, v_low
     if real is float:
         A_low = <float>(1.5957691216057308 - <double>A)
         B_low = <float>(0.07135481627260025 - <double>B)
@@ -426,9 +444,14 @@ cdef inline void gelu_tanh_with_derivative(real x, real *y, real *dy) noexcept n
     two_product(B, z, &p, &p_low)
     p_low = p_low + fma_(B, z_low, fma_(B_low, z, A_low))
     g = sum_of(A, p, &g_low)
-    g_low = g_low + p_low
     two_product(a, g, &w, &w_low)
-    gate(x, x, w, fma_(a, g_low, w_low), a * fma_(3 * B, z, A), y, dy)
+    w_low = fma_(a, g_low + p_low, w_low)
+    # x w' = |x| (A + 3 B x^2)
+    two_sum(p + p, p, &p, &g_low)
+    p_low = p_low + (p_low + p_low) + g_low
+    g = sum_of(A, p, &g_low)
+    two_product(a, g, &v, &v_low)
+    gate(x, x, w, w_low, v, fma_(a, g_low + p_low, v_low), y, dy)
 
 
 @cython.cdivision(True)

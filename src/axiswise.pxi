@@ -48,12 +48,6 @@ cdef extern from *:
         object ufunc, void *address, object dtype
     ) except -1
 
-cdef extern from "<fenv.h>" nogil:
-    ctypedef unsigned short fexcept_t
-    int FE_ALL_EXCEPT
-    int fegetexceptflag(fexcept_t *flags, int which)
-    int fesetexceptflag(const fexcept_t *flags, int which)
-
 
 # A function's tag.
 ctypedef struct softmax_t:
@@ -644,15 +638,12 @@ cdef int row_loop(
     row_element *auxdata
 ) except -1 nogil:
     """A generalised ufunc's loop as NumPy calls it."""
-    # NumPy reports floating-point errors of a generalised ufunc even if its loops have none to
-    # report: put back the flags that there were.
-    cdef fexcept_t flags
-    fegetexceptflag(&flags, FE_ALL_EXCEPT)
     if row_element is uint16_t:
         all_rows(operands, dimensions[0], dimensions[1], steps, auxdata, <float *>NULL, context)
     else:
         all_rows(operands, dimensions[0], dimensions[1], steps, auxdata, auxdata, context)
-    fesetexceptflag(&flags, FE_ALL_EXCEPT)
+    # NumPy looks for errors of a generalised ufunc in spite of its loop's flag.
+    feclearexcept(FE_ALL_EXCEPT)
     return 0
 
 
@@ -663,7 +654,8 @@ cdef object new_row_ufunc(str name, str signature, int nin, int nout, Kernels **
     kernels[0] = <Kernels *>PyMem_Malloc(sizeof(Kernels))  # the ufunc lives for ever
     if kernels[0] == NULL:
         raise MemoryError
-    kernels[0].nin, kernels[0].nout, kernels[0].takes_bfloat16 = nin, nout, False
+    kernels[0].nin, kernels[0].nout = nin, nout
+    kernels[0].takes_bfloat16 = kernels[0].adds_bias = False
     return np.PyUFunc_FromFuncAndDataAndSignature(
         NULL, <void **>kernels[0], NULL, 0, nin, nout, np.PyUFunc_None, encoded, b"", 0,
         <char *>core if signature else NULL,

@@ -47,6 +47,10 @@ from fastact.activations import ACTIVATIONS
 np.import_array()
 np.import_ufunc()
 
+cdef extern from "<fenv.h>" nogil:
+    int FE_ALL_EXCEPT
+    int feclearexcept(int)
+
 cdef extern from *:
     """
     /* What a ufunc's loops need to know of it; the ufunc's `data` points to one. */
@@ -54,6 +58,7 @@ cdef extern from *:
         void *of_float, *of_double; /* kernels */
         int nin, nout, first_parameter;
         int takes_bfloat16;
+        int adds_bias; /* the first two inputs are summed for the kernel's one */
     } fastact_kernels;
 
     static void *fastact_bfloat16_loop;
@@ -163,7 +168,7 @@ cdef extern from *:
     ctypedef struct Kernels "fastact_kernels":
         void *of_float
         void *of_double
-        int nin, nout, first_parameter, takes_bfloat16
+        int nin, nout, first_parameter, takes_bfloat16, adds_bias
     void *bfloat16_loop "fastact_bfloat16_loop"
     ctypedef struct PyUFuncObject:
         void *const *data
@@ -304,8 +309,8 @@ cdef inline void evaluate(
         scalar.relu6_with_derivative(x, y, dy)
     elif activation is leaky_relu_t:
         scalar.leaky_relu_with_derivative(x, a, y, dy)
-    elif activation is prelu_t:  # an inline function more, and gcc 12 vectorises no longer
-        scalar.leaky_relu_with_derivative(x, a, y, dy)
+    elif activation is prelu_t:
+        scalar.prelu_with_derivative(x, a, y, dy)
     elif activation is threshold_t:
         scalar.threshold_with_derivative(x, a, b, y, dy)
     elif activation is elu_t:
@@ -485,6 +490,25 @@ cdef inline void scatter(
             (<element *>(<char *>target + i * step))[0] = narrowed(block[i], target)
 
 
+cdef inline void add_bias(
+    const real *x, element *bias, npy_intp step, real *restrict block, npy_intp n
+) noexcept nogil:
+    """Sums of x and a bias, each rounded to the dtype that the bias has."""
+    cdef npy_intp i
+    cdef real same
+    if step == 0:
+        same = widened(bias[0], block)
+        for i in range(n):
+            block[i] = widened(narrowed(x[i] + same, bias), block)
+    elif step == <npy_intp>sizeof(element):
+        for i in range(n):
+            block[i] = widened(narrowed(x[i] + widened(bias[i], block), bias), block)
+    else:
+        for i in range(n):
+            same = widened((<element *>(<char *>bias + i * step))[0], block)
+            block[i] = widened(narrowed(x[i] + same, bias), block)
+
+
 cdef inline void run(
     Kernels *kernels, element **operands, npy_intp *steps, npy_intp n, real *dtype
 ) noexcept nogil:
@@ -492,7 +516,7 @@ cdef inline void run(
     cdef real blocks[6][BLOCK]
     cdef real *where[6]  # some are not the kernel's to read
     cdef bint straight[6]
-    cdef bint uniform = True
+    cdef bint uniform = True, biased = kernels.adds_bias
     cdef int nin = kernels.nin, total = nin + kernels.nout, first = kernels.first_parameter, i, j
     cdef npy_intp start = 0, size = n, m
     for j in range(6):
@@ -503,11 +527,11 @@ cdef inline void run(
             uniform &= steps[j] == 0
         if j < nin:
             for i in range(nin, total):
-                straight[j] &= operands[i] != operands[j]
+                straight[j] &= biased or operands[i] != operands[j]  # the kernel reads sums
     for j in range(total):
         if first <= j < nin and uniform:
             gather(operands[j], 0, blocks[j], 1)
-        elif not straight[j]:
+        elif biased or not straight[j]:
             size = BLOCK
     # ufunc.reduce and ufunc.accumulate have each output for an input of the next element.
     if steps[nin] == 0 or <char *>operands[nin] == <char *>operands[0] + steps[0]:
@@ -517,8 +541,13 @@ cdef inline void run(
         for j in range(total):
             if straight[j] and not (first <= j < nin and uniform):
                 where[j] = <real *>operands[j] + start
-            elif j < nin and not (first <= j and uniform):
+            elif j < nin and not (first <= j and uniform) and not (biased and j == 1):
                 gather(<element *>(<char *>operands[j] + start * steps[j]), steps[j], blocks[j], m)
+        if biased:
+            add_bias(
+                where[0], <element *>(<char *>operands[1] + start * steps[1]), steps[1], blocks[1], m
+            )
+            where[1] = blocks[1]
         if real is float:
             (<float_kernel>kernels.of_float)(
                 where[0], where[first - 1], where[first], where[first + 1], where[nin],
@@ -547,6 +576,10 @@ cdef int loop(
         run(kernels, operands, steps, dimensions[0], <double *>NULL)
     else:
         run(kernels, operands, steps, dimensions[0], <float *>NULL)
+    if element is int16_t:
+        # NumPy looks for errors in spite of the loop's flag where it iterates: its copies of a
+        # user's dtype lack the flag.
+        feclearexcept(FE_ALL_EXCEPT)
     return 0
 
 
@@ -561,9 +594,11 @@ KERNELS = {("loop", "float16"): <size_t><void *>&loop[uint16_t]}
 cdef list _kept_alive = []  # a ufunc borrows its name and docstring
 
 
-cdef object new_ufunc(row, kind, void *of_float, void *of_double):
-    cdef bytes name = (row.name + kind.suffix).encode()
-    cdef bytes doc = docstring(row, kind).encode()
+cdef object new_ufunc(
+    str public, str documentation, row, kind, void *of_float, void *of_double, bint adds_bias=False
+):
+    cdef bytes name = public.encode()
+    cdef bytes doc = documentation.encode()
     cdef Kernels *kernels = <Kernels *>PyMem_Malloc(sizeof(Kernels))  # the ufunc lives for ever
     if kernels == NULL:
         raise MemoryError
@@ -573,8 +608,9 @@ cdef object new_ufunc(row, kind, void *of_float, void *of_double):
     kernels.nin = len(kind.inputs) + len(row.parameters)
     kernels.nout = len(kind.outputs)
     kernels.takes_bfloat16 = False
-    KERNELS[row.name + kind.suffix, "float32"] = <size_t>of_float
-    KERNELS[row.name + kind.suffix, "float64"] = <size_t>of_double
+    kernels.adds_bias = adds_bias
+    KERNELS[public, "float32"] = <size_t>of_float
+    KERNELS[public, "float64"] = <size_t>of_double
     _kept_alive.extend((name, doc))
     ufunc = np.PyUFunc_FromFuncAndData(
         NULL, <void **>kernels, NULL, 0, kernels.nin, kernels.nout, np.PyUFunc_None, name, doc, 0
@@ -613,7 +649,8 @@ cdef int add(activation *tag, str name) except -1:
         elif kind.suffix == "_backward_from_output":
             of_float = <void *>&kernel[float, activation, backward_from_output_t]
             of_double = <void *>&kernel[double, activation, backward_from_output_t]
-        UFUNCS[row.name + kind.suffix] = new_ufunc(row, kind, of_float, of_double)
+        public = row.name + kind.suffix
+        UFUNCS[public] = new_ufunc(public, docstring(row, kind), row, kind, of_float, of_double)
 
 
 add(<identity_t *>NULL, "identity")

@@ -212,7 +212,7 @@ def derivative_at_output(row, y, x, parameters=()):
             return slope
         step = residual / slope
         # Near the end of a tail the full step overshoots beyond where f is flat.
-        longest = abs(x) / 2 + 2 if row.cost == "div" else 2
+        longest = abs(x) / 2 + 2 if row.cost == "div" or abs(slope) > 0.1 else 2
         x += max(-longest, min(longest, step)) if row.saturates else step
     raise AssertionError(f"{row.name}: no x found with f(x) = {y}")
 

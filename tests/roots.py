@@ -44,6 +44,9 @@ def near_root(row, parameters=()):
         x, size = root, 0
         while size < (size := abs(slope(x + step))) <= bound:
             x += step
+        beyond = x + step
+        while size > bound and x != (middle := (x + beyond) / 2) != beyond:
+            x, beyond = (middle, beyond) if abs(slope(middle)) <= bound else (x, middle)
         ends.append(float(x))
     return tuple(ends)
 

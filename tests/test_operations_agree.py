@@ -42,7 +42,7 @@ def test_backward_is_the_ieee_product(row, namespace, dtype):
         slope = getattr(namespace, f"{row.name}_derivative")(x, *parameters)
         with np.errstate(all="ignore"):
             expected = grad * slope
-        assert np.unique(expected[np.isfinite(expected)]).size > x.size // 8
+        assert np.unique(expected[np.isfinite(expected)]).size > x.size // 16
         assert_same(getattr(namespace, f"{row.name}_backward")(grad, x, *parameters), expected)
 
 
@@ -83,14 +83,17 @@ def test_kinks(row, namespace, dtype):
         for kink, slope in oracle.kinks(row, parameters).items():
             x = np.full(19, float(kink), dtype)
             grad = np.linspace(-3, 3, 19).astype(dtype)
+            wide = np.promote_types(dtype, np.float32).type
+            with np.errstate(under="ignore"):
+                product = (grad * wide(float(slope))).astype(dtype)
             slope = dtype.type(float(slope))
             derivative = getattr(namespace, f"{row.name}_derivative")(x, *parameters)
             y, paired = getattr(namespace, f"{row.name}_with_derivative")(x, *parameters)
             np.testing.assert_array_equal(derivative, slope)
             np.testing.assert_array_equal(paired, slope)
             backward = getattr(namespace, f"{row.name}_backward")(grad, x, *parameters)
-            np.testing.assert_array_equal(backward, grad * slope)
+            np.testing.assert_array_equal(backward, product)
             last = row.operations()[-1]
             if last.inputs[-1] == "y" and oracle.is_defined(row, last, parameters):
                 from_output = getattr(namespace, f"{row.name}_backward_from_output")
-                np.testing.assert_array_equal(from_output(grad, y, *parameters), grad * slope)
+                np.testing.assert_array_equal(from_output(grad, y, *parameters), product)

@@ -11,8 +11,11 @@ from oracle import as_tuple, assert_same
 import fastact
 import fastact.backends
 from fastact.activations import aliases, functions
+from fastact.channels import channel_functions
 
 NAMES = [name for name, _, _ in functions()]
+#: These are tested in a file of their own.
+ELSEWHERE = {name for name, _, _ in channel_functions()}
 
 
 def public_functions(namespace):
@@ -21,6 +24,7 @@ def public_functions(namespace):
         name
         for name, thing in vars(namespace).items()
         if not name.startswith("_")
+        and name not in ELSEWHERE
         and callable(thing)
         and (hasattr(thing, "nin") or hasattr(thing, "ufunc"))
     )

@@ -254,6 +254,12 @@ def check_aliases(row):
     assert len(set(row.aliases)) == len(row.aliases)
 
 
+def check_fused_bias(row):
+    """The activations that usually follow a matrix product, and no others."""
+    usual = {"relu", "leaky_relu", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu"}
+    assert row.fused_bias == (row.name in usual)
+
+
 CHECKS = {
     "name": check_name,
     "formula": check_formula,
@@ -268,6 +274,7 @@ CHECKS = {
     "domain": check_domain,
     "from_output": check_from_output,
     "aliases": check_aliases,
+    "fused_bias": check_fused_bias,
 }
 
 
@@ -345,6 +352,8 @@ def lies():
     yield hard_tanh, "domain", ""
     yield hard_tanh, "domain", "min_val < 0 and min_val < max_val"
     yield relu, "domain", "x > 0"
+    yield relu, "fused_bias", False
+    yield softsign, "fused_bias", True
     yield sigmoid, "aliases", ("tanh",)
     yield sigmoid, "aliases", ("expit", "expit")
 

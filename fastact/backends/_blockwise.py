@@ -195,6 +195,9 @@ class Blockwise:
                     f"ufunc {self.__name__}: dtype={np.dtype(dtype)}"
                 )
             return loop
+        if any(getattr(x, "dtype", _BOOL).name == "bfloat16" for x in arrays):
+            # With this dtype result_type has no weak numbers.
+            arrays = [x for x in arrays if type(x) not in (int, float)]
         try:
             common = np.result_type(
                 *(

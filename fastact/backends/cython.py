@@ -4,7 +4,7 @@ import importlib.util
 import os
 from types import SimpleNamespace
 
-from fastact import _public, _rowwise
+from fastact import _public, _rowwise, channels
 from fastact.activations import functions
 from fastact.tiers import TIERS
 
@@ -31,13 +31,15 @@ def load_tier(name):
             f"fastact: the tier {name!r} {_why_not(name)}; "
             f"FASTACT_ISA may be {' or '.join(runnable()) or 'nothing here: no tier is built'}"
         )
-    ufuncs = importlib.import_module(f"fastact._ufuncs_{name}").UFUNCS
+    module = importlib.import_module(f"fastact._ufuncs_{name}")
+    public = {
+        name: _public.publish(module.UFUNCS[name], row, operation)
+        for name, row, operation in functions()
+    }
     return SimpleNamespace(
-        **{
-            public: _public.publish(ufuncs[public], row, operation)
-            for public, row, operation in functions()
-        },
-        **_rowwise.public_functions(ufuncs),
+        **public,
+        **channels.public_functions(public, module),
+        **_rowwise.public_functions(module.UFUNCS),
     )
 
 

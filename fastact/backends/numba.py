@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 
+from fastact import channels
 from fastact.backends._blockwise import public_functions
 from fastact.backends._rowwise import row_functions
 
@@ -31,6 +32,7 @@ def maker(module, function):
 
 
 globals().update(public_functions(maker("_numba_kernels", "make_loop")))
+globals().update(channels.public_functions(globals()))
 globals().update(
     row_functions(maker("_numba_rows", "make_loop"), maker("_numba_rows", "make_gated_loop"))
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastact import channels
 from fastact.backends import _numpy_rows
 from fastact.backends._blockwise import public_functions
 from fastact.backends._numpy_elementary import (
@@ -53,24 +54,29 @@ def step(x):
     return np.maximum(np.sign(x), 0)
 
 
+def nan_or(x, value):
+    """`value`; NaN at NaN."""
+    return where(np.isnan(x), x, value)
+
+
 def one(x):
     """1; NaN at NaN."""
-    return where(x == x, 1, x)
+    return nan_or(x, 1)
 
 
 def slopes(x, negative_slope):
     """1 above 0 and `negative_slope` elsewhere; NaN at NaN."""
-    return where(x > 0, 1, where(x == x, negative_slope, x))
+    return where(x > 0, 1, nan_or(x, negative_slope))
 
 
 def inside(x, low, high):
     """1 between `low` and `high` and 0 elsewhere; NaN at NaN."""
-    return where((x > low) & (x < high), 1, where(x == x, 0, x))
+    return where((x > low) & (x < high), 1, nan_or(x, 0))
 
 
 def outside(x, bound):
     """1 where |x| is above `bound` and 0 elsewhere; NaN at NaN."""
-    return where(np.abs(x) > bound, 1, where(x == x, 0, x))
+    return where(np.abs(x) > bound, 1, nan_or(x, 0))
 
 
 def defined(condition, result):
@@ -287,7 +293,8 @@ def softplus(x, beta):
         correction += log1p_tail(where(near, (e - 1) / 2, e))
         q = t / beta
         p, low = product(q, beta)
-        q += (((t - p) - low) + correction) / beta
+        correction = (((t - p) - low) + correction) / beta
+        q += where(np.isfinite(correction), correction, 0)
         return defined(beta > 0, np.maximum(x, 0) + q * scale)
 
     def derivative():
@@ -425,7 +432,7 @@ def hard_swish(x):
         return np.copysign(where(x > 3, x, y), x)
 
     def derivative():
-        return where(np.abs(x) < 3, (2 * x + 3) / 6, where(x == x, x > 0, x))
+        return where(np.abs(x) < 3, (2 * x + 3) / 6, nan_or(x, x > 0))
 
     return value, derivative
 
@@ -433,7 +440,7 @@ def hard_swish(x):
 @formula
 def soft_shrink(x, lambd):
     def value():
-        shrunk = where(np.abs(x) > lambd, x - np.copysign(lambd, x), where(x == x, 0, x))
+        shrunk = where(np.abs(x) > lambd, x - np.copysign(lambd, x), nan_or(x, 0))
         return defined(lambd >= 0, shrunk)
 
     return value, lambda: defined(lambd >= 0, outside(x, lambd))
@@ -442,7 +449,7 @@ def soft_shrink(x, lambd):
 @formula
 def hard_shrink(x, lambd):
     return (
-        lambda: defined(lambd >= 0, where(np.abs(x) > lambd, x, where(x == x, 0, x))),
+        lambda: defined(lambd >= 0, where(np.abs(x) > lambd, x, nan_or(x, 0))),
         lambda: defined(lambd >= 0, outside(x, lambd)),
     )
 
@@ -524,3 +531,4 @@ def make_gated_loop(activation, backward):
 
 
 globals().update(row_functions(_numpy_rows.make_loop, make_gated_loop))
+globals().update(channels.public_functions(globals()))
