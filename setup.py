@@ -68,6 +68,7 @@ def extensions():
                 ],
                 depends=[
                     "src/ufuncs.pxi",
+                    "src/axiswise.pxi",
                     "src/channels.pxi",
                     "fastact/elementary.pxd",
                     "fastact/scalar.pxd",

@@ -8,6 +8,7 @@ derivative, ``f_backward_from_output(grad, y)``. For those that follow a matrix 
 
 from fastact import backends
 from fastact.activations import aliases, functions
+from fastact.axiswise import ROW_FUNCTIONS
 from fastact.channels import channel_functions
 
 __version__ = "0.1.0"
@@ -16,7 +17,7 @@ __version__ = "0.1.0"
 backend = backends.default()
 
 _bound = backends.load(backend)
-_names = [name for name, _, _ in (*functions(), *channel_functions())]
+_names = [name for name, _, _ in (*functions(), *channel_functions())] + [*ROW_FUNCTIONS]
 _aliases = dict(aliases())
 globals().update({name: getattr(_bound, name) for name in _names})
 globals().update({alias: globals()[name] for alias, name in _aliases.items()})

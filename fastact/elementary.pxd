@@ -157,27 +157,51 @@ cdef inline real expm1_series(real r, real k) noexcept nogil:
 cdef inline void exp_minus(real x, real k, real *scale, real *h) noexcept nogil:
     """exp(-k |x|) = scale * (1 + k h), for a constant k that is a power of two.
 
-    The parts serve exp, expm1 and 1 + exp with one rounding each. With k |x| = n ln 2 - k r
-    and |k r| <= ln(2) / 2, scale is 2^n and k h = expm1(k r). The factor k stays outside
-    h so that exp(-2|x|) costs no multiplication more than exp(-|x|): k only scales constants.
-
-    |x| is cut where exp(-k |x|) is below half the smallest subnormal; NaN stays NaN. n is
-    rounded by adding 1.5 * 2^mantissa bits, whose low bits then hold n; a bias in that number
-    keeps the exponent in range where 2^n is subnormal, and is taken out by the last factor.
-    ln 2 is split so that n times its high part is exact.
+    The parts serve exp, expm1 and 1 + exp with one rounding each. |x| is cut where exp(-k |x|)
+    is below half the smallest subnormal; NaN stays NaN.
     """
-    cdef real a = abs_(x), t, n, r
+    cdef real a = abs_(x), cut = exp_cut(<real>0) / k
+    exp_scaled(cut if cut < a else a, k, exp_magic(<real>0), scale, h)
+
+
+cdef inline real exp_cut(real exponent) noexcept nogil:
+    """Where exp(-a) * 2^exponent is below half the smallest subnormal."""
     if real is float:
-        a = <float>104 / k if <float>104 / k < a else a
-        t = fma_(a, -k * <float>1.44269504088896341, <float>(12582912 + 127 + 64))
-        n = t - <float>(12582912 + 127 + 64)
+        return <float>104 + exponent * <float>0.6931471805599453
+    else:
+        return 746 + exponent * 0.6931471805599453
+
+
+cdef inline real exp_magic(real exponent) noexcept nogil:
+    """The number that makes `exp_scaled` compute exp(-k a) * 2^exponent."""
+    if real is float:
+        return <float>(12582912 + 127 + 64) + exponent
+    else:
+        return 6755399441055744.0 + 1023 + 512 + exponent
+
+
+@cython.cdivision(True)
+cdef inline void exp_scaled(real a, real k, real magic, real *scale, real *h) noexcept nogil:
+    """exp(-k a) * 2^exponent = scale * (1 + k h), for a of either sign and k as in `exp_minus`.
+
+    With k a = n ln 2 - k r and |k r| <= ln(2) / 2, scale is 2^(n + exponent) and k h = expm1(k r).
+    The factor k stays outside h so that exp(-2|x|) costs no multiplication more than exp(-|x|):
+    k only scales constants.
+
+    n is rounded by adding `magic`, 1.5 * 2^mantissa bits, whose low bits then hold n; a bias in
+    that number keeps the exponent in range where 2^n is subnormal, and is taken out by the last
+    factor. ln 2 is split so that n times its high part is exact.
+    """
+    cdef real t, n, r
+    if real is float:
+        t = fma_(a, -k * <float>1.44269504088896341, magic)
+        n = t - magic
         r = fma_(n, <float>0.693145751953125 / k, a)
         r = fma_(n, <float>1.428606765330187e-06 / k, r)
         scale[0] = float_of(bits32(t) << 23) * <float>5.421010862427522e-20  # 2^-64
     else:
-        a = 746 / k if 746 / k < a else a
-        t = fma_(a, -k * 1.44269504088896341, 6755399441055744.0 + 1023 + 512)
-        n = t - (6755399441055744.0 + 1023 + 512)
+        t = fma_(a, -k * 1.44269504088896341, magic)
+        n = t - magic
         r = fma_(n, 6.93147180369123816490e-01 / k, a)
         r = fma_(n, 1.90821492927058770002e-10 / k, r)
         scale[0] = double_of(bits64(t) << 52) * 7.458340731200207e-155  # 2^-512

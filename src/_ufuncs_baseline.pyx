@@ -1,2 +1,3 @@
 include "ufuncs.pxi"
+include "axiswise.pxi"
 include "channels.pxi"

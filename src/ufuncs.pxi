@@ -525,7 +525,7 @@ cdef inline void run(
         straight[j] = sizeof(element) == sizeof(real) and steps[j] == <npy_intp>sizeof(real)
         if first <= j < nin:
             uniform &= steps[j] == 0
-        elif j < nin:
+        if j < nin:
             for i in range(nin, total):
                 straight[j] &= biased or operands[i] != operands[j]  # the kernel reads sums
     for j in range(total):

@@ -4,7 +4,7 @@ import importlib.util
 import os
 from types import SimpleNamespace
 
-from fastact import _public, channels
+from fastact import _public, _rowwise, channels
 from fastact.activations import functions
 from fastact.tiers import TIERS
 
@@ -36,7 +36,11 @@ def load_tier(name):
         name: _public.publish(module.UFUNCS[name], row, operation)
         for name, row, operation in functions()
     }
-    return SimpleNamespace(**public, **channels.public_functions(public, module))
+    return SimpleNamespace(
+        **public,
+        **channels.public_functions(public, module),
+        **_rowwise.public_functions(module.UFUNCS),
+    )
 
 
 def _why_not(name):

@@ -1,9 +1,11 @@
 """The activations compiled by Numba, each at its first call per dtype."""
 
+import functools
 import importlib.util
 
 from fastact import channels
 from fastact.backends._blockwise import public_functions
+from fastact.backends._rowwise import row_functions
 
 if importlib.util.find_spec("numba") is None:
     raise ImportError(
@@ -11,20 +13,26 @@ if importlib.util.find_spec("numba") is None:
     )
 
 
-def make_loop(row, operation):
-    """The loop of a `Blockwise`; Numba is not imported before the first call."""
+def at_first_call(module, maker, *function):
+    """A loop of a module that imports Numba, which is not imported before the first call."""
     compiled = None
 
     def loop(*operands):
         nonlocal compiled
         if compiled is None:
-            from fastact.backends import _numba_kernels
-
-            compiled = _numba_kernels.make_loop(row, operation)
+            kernels = importlib.import_module(f"fastact.backends.{module}")
+            compiled = getattr(kernels, maker)(*function)
         compiled(*operands)
 
     return loop
 
 
-globals().update(public_functions(make_loop))
+def maker(module, function):
+    return functools.partial(at_first_call, module, function)
+
+
+globals().update(public_functions(maker("_numba_kernels", "make_loop")))
 globals().update(channels.public_functions(globals()))
+globals().update(
+    row_functions(maker("_numba_rows", "make_loop"), maker("_numba_rows", "make_gated_loop"))
+)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastact import channels
+from fastact.backends import _numpy_rows
 from fastact.backends._blockwise import public_functions
 from fastact.backends._numpy_elementary import (
     LARGEST,
@@ -17,6 +18,7 @@ from fastact.backends._numpy_elementary import (
     third,
     where,
 )
+from fastact.backends._rowwise import row_functions
 
 # Design: a formula computes what the value and the derivative share and returns two
 # functions, one for the rest of each; an operation calls those that it needs. float32 is
@@ -510,4 +512,23 @@ def make_loop(row, operation):
 
 
 globals().update(public_functions(make_loop))
+
+
+def make_gated_loop(activation, backward):
+    """The loop of a gated unit: a f(b), or its gradients for a and b."""
+
+    def loop(*operands):
+        factor, b = operands[:2]  # of f(b): a, or the gradient
+        with np.errstate(all="ignore"):
+            value, derivative = FORMULAS[activation](np.asarray(b, np.float64))
+            results = [factor * np.asarray(value(), b.dtype)]
+            if backward:
+                results.append(factor * (operands[2] * np.asarray(derivative(), b.dtype)))
+        for output, result in zip(operands[2 + backward :], results):
+            output[...] = result
+
+    return loop
+
+
+globals().update(row_functions(_numpy_rows.make_loop, make_gated_loop))
 globals().update(channels.public_functions(globals()))
