@@ -18,3 +18,11 @@ _names = [name for name, _, _ in functions()]
 globals().update({name: getattr(_bound, name) for name in _names})
 
 __all__ = ["backend", "backends", *_names]
+
+
+def __getattr__(name):
+    if name == "diagnostics":  # imported when it is used
+        from importlib import import_module
+
+        return import_module("fastact.diagnostics")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
