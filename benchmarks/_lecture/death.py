@@ -252,6 +252,10 @@ def dropout(quick):
     mean = {kind: numbers.mean(axis=0) for kind, numbers in found.items()}
     error = {kind: numbers[:, 0].std(ddof=1) / np.sqrt(seeds) for kind, numbers in found.items()}
 
+    def narrows(kind):
+        gain = mean["neither"][0] - mean[kind][0]
+        return gain > 2 * np.hypot(error["neither"], error[kind])
+
     def draw(figure):
         left, right = figure.subplots(1, 2)
         left.bar(list(overlap), list(overlap.values()))
@@ -266,16 +270,11 @@ def dropout(quick):
         + ", ".join(
             f"{kind} {m[0]:.3f} ± {error[kind]:.3f} ({m[1]:.1%} right)" for kind, m in mean.items()
         )
+        + "; it narrows with "
+        + (" and ".join(kind for kind in ("dead", "dropout") if narrows(kind)) or "neither")
         + ".",
         overlap["dead"] == 1 and abs(overlap["dropout"] - share) < 0.1,
-        limit(
-            abs(overlap["dropout"] - (1 - share)) > 0.1,
-            "dropout's overlap is the drop rate, not the keep rate; the two agree at one half",
-        )
-        + limit(
-            mean["neither"][0] - mean["dead"][0] > 2 * np.hypot(error["neither"], error["dead"]),
-            "death does narrow the gap between training and test, as a smaller network would",
-        ),
+        limit(narrows("dead"), "death does regularise, as a smaller network would"),
         {"overlap": overlap, "gap": {k: m.tolist() for k, m in mean.items()}, "error": error},
         draw,
     )

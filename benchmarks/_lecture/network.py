@@ -13,7 +13,7 @@ from fastact.activations import ACTIVATIONS
 from fastact.diagnostics import LayerStatistics, flat_regions
 
 INPUTS, CLASSES, BATCH = 64, 10, 64
-#: Dead here means dead for the mathematics: the derivative is 0 to the last bit, or all but 0.
+#: An activation is flat where its slope is at most this share of its steepest; relu's is 0.
 FLATNESS = 0.01
 
 
@@ -39,21 +39,23 @@ class Network:
     """Hidden layers of one activation and a softmax, for one seed.
 
     `scale` multiplies the initial weights; `offset` is subtracted from each activation's output
-    (0.5 centres sigmoid and changes nothing else); `dropout` is the share of hidden outputs that
-    are set to 0 in training.
+    (0.5 centres sigmoid and changes nothing else); `dropout` is the share of hidden units that a
+    training step sets to 0, drawn once for the whole batch.
     """
 
-    def __init__(self, activation, hidden, seed, scale=1.0, offset=0.0, dropout=0.0):
+    def __init__(
+        self, activation, hidden, seed, scale=1.0, offset=0.0, dropout=0.0, dtype=np.float32
+    ):
         self.activation, self.offset, self.dropout = activation, offset, dropout
         self.f = getattr(fastact, activation)
         self.f_backward = getattr(fastact, activation + "_backward")
         self.rng = np.random.default_rng(seed)
         sizes = [INPUTS, *hidden, CLASSES]
         self.weights = [
-            (scale * initial_std(activation, n, m) * self.rng.standard_normal((n, m))).astype("f4")
+            (scale * initial_std(activation, n, m) * self.rng.standard_normal((n, m))).astype(dtype)
             for n, m in pairwise(sizes)
         ]
-        self.biases = [np.zeros(m, np.float32) for m in sizes[1:]]
+        self.biases = [np.zeros(m, dtype) for m in sizes[1:]]
         self.masks = []
 
     @property
@@ -72,11 +74,11 @@ class Network:
         self.z, self.h, self.masks = [], [x], []
         for w, b in zip(self.weights[:-1], self.biases):
             self.z.append(self.h[-1] @ w + b)
-            h = self.f(self.z[-1]) - np.float32(self.offset)
+            h = self.f(self.z[-1]) - self.offset
             if training and self.dropout:
                 mask = self.rng.random(h.shape[1], dtype=np.float32) >= self.dropout
                 self.masks.append(mask)
-                h = h * (mask / np.float32(1 - self.dropout))
+                h = h * (mask / h.dtype.type(1 - self.dropout))
             self.h.append(h)
         return self.h[-1] @ self.weights[-1] + self.biases[-1]
 
@@ -96,7 +98,7 @@ class Network:
             if i:
                 grad = grad @ self.weights[i].T
                 if self.masks:
-                    grad = grad * (self.masks[i - 1] / np.float32(1 - self.dropout))
+                    grad = grad * (self.masks[i - 1] / grad.dtype.type(1 - self.dropout))
                 grad = self.f_backward(grad, self.z[i - 1])
                 self.delta.insert(0, grad)
         return float(loss), by_weights[::-1] + by_biases[::-1]
@@ -173,7 +175,7 @@ def train(network, data, rate, epochs, seed=0, optimizer=sgd, watch=None, batch=
                 _, gradients = network.backward(
                     network.forward(x[chosen], training=True), label[chosen]
                 )
-                updates = step(gradients, np.float32(rate))
+                updates = step(gradients, rate)
                 for p, u in zip(network.parameters, updates):
                     p += u
                 if watch is not None and watch(network):

@@ -76,8 +76,10 @@ class Monitor:
         layer = self._find(name)
         try:
             layer.add(z, y, grad)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{name}: {error}") from None
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
 
     def update(self, name, weights, update):
         """Add a step of the optimizer: a layer's incoming weights and what was added to them."""
