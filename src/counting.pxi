@@ -1,12 +1,15 @@
 # Design: what the diagnostics count of a batch, in one pass over it where NumPy needs a dozen.
 #
 # The batch is walked in tiles of units, all rows of a tile at a time: the tile's accumulators
-# stay in L1, and being local arrays they alias nothing. Every innermost loop is branch-free
-# and vectorises, which is why counts are integers as wide as the data (a comparison's mask is
-# the count, negated) and why no condition is written twice in a loop (the compiler would join
-# the two into a branch). Counts are integers, so no order of summing changes them; sums are
-# of doubles, of what is left after the shift that the caller takes from the data, so that a
-# mean far from 0 costs the variance no digits.
+# stay in L1, and being local arrays they alias nothing. The innermost loops are branch-free and
+# vectorise, which is why counts are integers as wide as the data (a comparison's mask is the
+# count, negated); float64 on the baseline tier, which lacks such integers' comparisons, is the
+# exception. Counts are integers, so no order of summing changes them; sums are of doubles, of
+# the distances from the unit's first value, so that a mean far from 0 costs the variance no
+# digits. What can be finished here is: in NumPy the last steps took as long as the pass.
+#
+# NaN and infinity show in the sum of absolute values. Only a tile where it is not finite is
+# walked once more, with masks: masks for all cost a third of the time.
 #
 # fastact/diagnostics/_passes.py has the same two functions in NumPy, and documents them.
 
@@ -14,6 +17,8 @@ from libc.float cimport DBL_MAX
 from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
+
+import numpy
 
 from fastact.elementary cimport real
 
@@ -27,7 +32,7 @@ ctypedef fused integer:
 
 cdef inline void count(
     const real *x, const real *v, Py_ssize_t width, real low, real high, real near,
-    integer *below, integer *above, integer *small, integer *bad, integer *signs,
+    integer *below, integer *above, integer *small, integer *signs,
 ) noexcept nogil:
     """One row of a tile; `signs` gets how many are positive and how many negative."""
     cdef real zero = 0
@@ -37,7 +42,6 @@ cdef inline void count(
         below[j] += x[j] <= low
         above[j] += x[j] >= high
         small[j] += v[j] <= near
-        bad[j] += v[j] - v[j] != zero  # NaN or infinite
         positive += v[j] > zero
         negative += v[j] < zero
     signs[0] = positive
@@ -48,56 +52,102 @@ cdef inline void add_moments(
     const real *v, const double *shift, Py_ssize_t width, double *first, double *second,
     double *absolute,
 ) noexcept nogil:
-    """One row of a tile; what is not finite adds nothing."""
+    """One row of a tile of finite values."""
+    cdef double d
+    cdef Py_ssize_t j
+    for j in range(width):
+        d = <double>v[j] - shift[j]
+        first[j] += d
+        second[j] += d * d
+        absolute[j] += fabs(<double>v[j])
+
+
+cdef inline void add_finite_moments(
+    const real *v, const double *shift, Py_ssize_t width, double *first, double *second,
+    double *absolute, double *bad,
+) noexcept nogil:
+    """One row of a tile; what is not finite is counted and adds nothing."""
     cdef double size, d
     cdef Py_ssize_t j
     for j in range(width):
         size = fabs(<double>v[j])
-        d = <double>v[j] - shift[j]
-        d = d if d - d == 0 else 0.0
+        d = <double>v[j] - shift[j] if size <= DBL_MAX else 0.0
         first[j] += d
         second[j] += d * d
         absolute[j] += size if size <= DBL_MAX else 0.0
+        bad[j] += 0.0 if size <= DBL_MAX else 1.0
+
+
+cdef inline bint all_finite(const double *values, Py_ssize_t width) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(width):
+        if not fabs(values[j]) <= DBL_MAX:
+            return False
+    return True
 
 
 cdef inline void walk(
     const real[:, ::1] z, const real[:, ::1] y, real low, real high, real near,
-    const double[::1] shift, int64_t[:, ::1] counts, double[:, ::1] sums, int64_t[:, ::1] signs,
-    integer *width_of_data,
+    int64_t[:, ::1] counts, double[:, ::1] moments, int64_t[:, ::1] signs, integer *tag,
 ) noexcept nogil:
     cdef Py_ssize_t rows = z.shape[0], units = z.shape[1], tile, start, width, i, j, k
-    cdef integer tally[4][TILE]
+    cdef integer tally[3][TILE]
     cdef integer row[2]
-    cdef double total[3][TILE]
+    cdef double shift[TILE]
+    cdef double total[4][TILE]
+    cdef double finite, first
     for tile in range((units + TILE - 1) // TILE):
         start = tile * TILE
         width = min(units - start, <Py_ssize_t>TILE)
         memset(tally, 0, sizeof(tally))
         memset(total, 0, sizeof(total))
+        for j in range(width):
+            shift[j] = y[0, start + j] if fabs(<double>y[0, start + j]) <= DBL_MAX else 0.0
         for i in range(rows):
             count(
                 &z[i, start], &y[i, start], width, low, high, near,
-                tally[0], tally[1], tally[2], tally[3], row,
+                tally[0], tally[1], tally[2], row,
             )
             signs[0, i] += row[0]
             signs[1, i] += row[1]
-            add_moments(&y[i, start], &shift[start], width, total[0], total[1], total[2])
+            add_moments(&y[i, start], shift, width, total[0], total[1], total[2])
+        if not all_finite(total[2], width):
+            memset(total, 0, sizeof(total))
+            for i in range(rows):
+                add_finite_moments(
+                    &y[i, start], shift, width, total[0], total[1], total[2], total[3]
+                )
         for j in range(width):
-            for k in range(4):
-                counts[k, start + j] = tally[k][j]
             for k in range(3):
-                sums[k, start + j] = total[k][j]
+                counts[k, start + j] = tally[k][j]
+            counts[3, start + j] = <int64_t>total[3][j]
+            finite = max(rows - total[3][j], 1.0)
+            first = total[0][j]
+            moments[0, start + j] = shift[j] + first / finite
+            moments[1, start + j] = max(total[1][j] - first * first / finite, 0.0)
+            moments[2, start + j] = total[2][j]
 
 
 def outputs(
     const real[:, ::1] z, const real[:, ::1] y, double low, double high, double near,
-    const double[::1] shift, int64_t[:, ::1] counts, double[:, ::1] sums, int64_t[:, ::1] signs,
+    int64_t[:, ::1] counts, double[:, ::1] moments,
 ):
+    cdef real bottom = <real>low
+    cdef real top = <real>high
+    cdef real nought = <real>near
+    cdef int64_t[:, ::1] signs = numpy.zeros((2, z.shape[0]), numpy.int64)
+    cdef Py_ssize_t i, signed_rows = 0
+    cdef double shares = 0
     with nogil:
         if real is float:
-            walk(z, y, <real>low, <real>high, <real>near, shift, counts, sums, signs, <int32_t *>NULL)
+            walk(z, y, bottom, top, nought, counts, moments, signs, <int32_t *>NULL)
         else:
-            walk(z, y, <real>low, <real>high, <real>near, shift, counts, sums, signs, <int64_t *>NULL)
+            walk(z, y, bottom, top, nought, counts, moments, signs, <int64_t *>NULL)
+        for i in range(signs.shape[1]):
+            if signs[0, i] or signs[1, i]:
+                signed_rows += 1
+                shares += max(signs[0, i], signs[1, i]) / <double>(signs[0, i] + signs[1, i])
+    return signed_rows, shares
 
 
 def gradients(const real[:, ::1] grad, double[:, ::1] sums):
@@ -113,11 +163,18 @@ def gradients(const real[:, ::1] grad, double[:, ::1] sums):
             for i in range(rows):
                 g = &grad[i, start]
                 for j in range(width):
-                    size = fabs(<double>g[j])
-                    total[0][j] += 1.0 if size - size != 0 else 0.0  # NaN or infinite
-                    size = size if size <= DBL_MAX else 0.0
-                    total[1][j] += size
-                    total[2][j] += size * size
+                    total[1][j] += fabs(<double>g[j])
+                    total[2][j] += <double>g[j] * g[j]
+            if not all_finite(total[1], width):
+                memset(total, 0, sizeof(total))
+                for i in range(rows):
+                    g = &grad[i, start]
+                    for j in range(width):
+                        size = fabs(<double>g[j])
+                        total[0][j] += 0.0 if size <= DBL_MAX else 1.0
+                        size = size if size <= DBL_MAX else 0.0
+                        total[1][j] += size
+                        total[2][j] += size * size
             for j in range(width):
                 for k in range(3):
                     sums[k, start + j] = total[k][j]

@@ -131,18 +131,15 @@ def test_the_compiled_pass_counts_as_numpy_does(dtype, units):
         (_passes.compiled.outputs, _passes.compiled.gradients),
         (_passes.numpy_outputs, _passes.numpy_gradients),
     ):
-        counts, sums = np.full((4, units), 99), np.full((3, units), np.nan)
-        signs, grads = np.zeros((2, 37), np.int64), np.full((3, units), np.nan)
-        outputs(z, y, -1.0, 1.0, 0.05, np.full(units, 0.25), counts, sums, signs)
+        counts, moments, grads = np.full((4, units), 99), *np.full((2, 3, units), np.nan)
+        signed, shares = outputs(z, y, -1.0, 1.0, 0.05, counts, moments)
         gradients(grad, grads)
-        results.append((counts, sums, signs, grads))
-    (counts, sums, signs, grads), expected = results
-    np.testing.assert_array_equal(counts, expected[0])
-    np.testing.assert_array_equal(signs, expected[2])
-    np.testing.assert_array_equal(grads[0], expected[3][0])
-    np.testing.assert_allclose(sums, expected[1], 1e-12, 1e-12)
-    np.testing.assert_allclose(grads, expected[3], 1e-12)
-    assert all(count.any() for count in counts[:3])
+        results.append((counts, signed, grads[0], moments, shares, grads))
+    for found, expected in zip(*(result[:3] for result in results)):
+        np.testing.assert_array_equal(found, expected)
+    for found, expected in zip(*(result[3:] for result in results)):
+        np.testing.assert_allclose(found, expected, 1e-12, 1e-12)
+    assert all(count.any() for count in results[0][0])
 
 
 def test_integers_bools_and_readonly_are_taken():

@@ -152,7 +152,7 @@ class _Layer:
         if batch.examples == 0:
             return
         last_active[batch.active > 0] = self.step
-        if self.nonfinite_since is None and (batch.nonfinite.any() or batch.grad_nonfinite.any()):
+        if self.nonfinite_since is None and batch.broken:
             self.nonfinite_since = self.step
         self.step += 1
         if self.step % self.half == 0:
@@ -207,7 +207,7 @@ class _Layer:
             "grad": seen.grad_norm,
             "mean grad": seen.grad_mean_abs,
             "update": seen.update_ratio,
-            "not finite": int(seen.nonfinite.sum() + seen.grad_nonfinite.sum()),
+            "not finite": seen.broken,
             "not finite since": self.nonfinite_since,
         }
 

@@ -11,35 +11,45 @@ import numpy as np
 from fastact import backends
 
 
-def numpy_outputs(z, y, low, high, near, shift, counts, sums, signs):
+def numpy_outputs(z, y, low, high, near, counts, moments):
     """Count and sum a batch of a layer's inputs and outputs.
 
     Parameters
     ----------
     z, y : ndarray of shape (rows, units)
-        Inputs and outputs of the activation, C-contiguous, of one dtype: float32 or float64.
+        Inputs and outputs of the activation, C-contiguous, of one dtype: float32 or float64, at
+        least one row.
     low, high, near : float
         Thresholds, compared in that dtype; a comparison with NaN is false.
-    shift : ndarray of shape (units,)
-        A finite number near each unit's outputs.
     counts : ndarray of shape (4, units), int64
         Set to how many z <= low, z >= high, y <= near, and how many y are not finite.
-    sums : ndarray of shape (3, units), float64
-        Set to the sums over the finite y of y - shift, its square, and abs(y).
-    signs : ndarray of shape (2, rows), int64
-        How many y of each row are positive, and how many negative, is added to it.
+    moments : ndarray of shape (3, units), float64
+        Set to the mean of the finite y, their squared deviations' sum, and the sum of their sizes.
+
+    Returns
+    -------
+    signed_rows : int
+        How many rows have a y that is not 0.
+    shares : float
+        The sum over these of the share of the more frequent sign.
     """
+    shift = np.where(np.isfinite(y[0]), y[0], 0).astype(np.float64)
     with np.errstate(all="ignore"):
         size = np.abs(y, dtype=np.float64)
         finite = size < np.inf
-        d = y - shift
-        d = np.where(np.isfinite(d), d, 0.0)
+        d = np.where(finite, y - shift, 0.0)
+        size[~finite] = 0
+        first, second = d.sum(axis=0), (d * d).sum(axis=0)
     for count, mask in zip(counts, (z <= low, z >= high, y <= near, ~finite)):
         np.sum(mask, axis=0, out=count)
-    for total, values in zip(sums, (d, d * d, np.where(finite, size, 0.0))):
-        np.sum(values, axis=0, out=total)
-    for count, mask in zip(signs, (y > 0, y < 0)):
-        count += np.sum(mask, axis=1)
+    present = np.maximum(finite.sum(axis=0), 1)
+    moments[0] = shift + first / present
+    moments[1] = np.maximum(second - first * first / present, 0)
+    moments[2] = size.sum(axis=0)
+    positive, negative = (y > 0).sum(axis=1), (y < 0).sum(axis=1)
+    signed = positive + negative > 0
+    shares = np.maximum(positive, negative)[signed] / (positive + negative)[signed]
+    return np.count_nonzero(signed), float(shares.sum())
 
 
 def numpy_gradients(grad, sums):

@@ -6,11 +6,11 @@ from fastact.diagnostics import _passes
 
 # Design: counts are int64 and exact, so that no chunking changes them. Means and squared
 # deviations of a batch are taken about one of its own values and merged by Chan's formula: the
-# textbook's E y^2 - (E y)^2 has no digit left where the mean is 1e8 times the deviation. What is not
-# finite is counted and left out of the sums.
+# textbook's E y^2 - (E y)^2 has no digit left where the mean is 1e8 times the deviation. What
+# is not finite is counted and left out of the sums.
 
 #: At most so many weights are looked at in a step: their norm is then good to a percent.
-SAMPLE = 2**14
+SAMPLE = 2**13
 
 
 class LayerStatistics:
@@ -49,10 +49,11 @@ class LayerStatistics:
         self.below, self.above, self.near_zero, self.nonfinite = self._counts = np.zeros(
             (4, units), np.int64
         )
-        self.mean, self._deviation, self._abs = np.zeros((3, units))
-        self.grad_nonfinite, self.grad_abs, self.grad_square = self._grad = np.zeros((3, units))
-        self._squares = np.zeros(2)
-        self._same_sign = 0.0
+        sums = np.zeros((6, units))
+        self.mean, self._deviation, self._abs = self._moments = sums[:3]
+        self.grad_nonfinite, self.grad_abs, self.grad_square = self._grad = sums[3:]
+        self._plain_sums = sums[2:]  # those that merge by adding
+        self._weights_square = self._updates_square = self._same_sign = 0.0
 
     def update(self, z, y, grad=None):
         """Add a batch.
@@ -92,9 +93,8 @@ class LayerStatistics:
         if weights.shape != update.shape:
             raise ValueError(f"weights have shape {weights.shape}, their update {update.shape}")
         step = -(-weights.size // SAMPLE) or 1
-        for total, array in enumerate((weights, update)):
-            sample = array[::step].astype(np.float64).ravel()
-            self._squares[total] += sample @ sample
+        self._weights_square += _sum_of_squares(weights[::step])
+        self._updates_square += _sum_of_squares(update[::step])
 
     def _rows(self, array, name):
         """The array as (rows, units), of a dtype and layout that the passes take."""
@@ -103,25 +103,18 @@ class LayerStatistics:
             raise TypeError(f"{name} is of dtype {array.dtype}, not real with up to 64 bits")
         if array.ndim == 0 or array.shape[-1] != self.units:
             raise ValueError(f"{name} has shape {array.shape}, the layer {self.units} units")
-        dtype = np.result_type(array.dtype, np.float32)
-        return np.ascontiguousarray(array, dtype).reshape(-1, self.units)
+        if array.dtype not in (np.float32, np.float64):
+            array = array.astype(np.result_type(array.dtype, np.float32))
+        return np.ascontiguousarray(array).reshape(-1, self.units)
 
     def _fill(self, z, y, grad=None):
         """Become the statistics of one batch, which is not empty."""
         if z.dtype != y.dtype:
             z, y = z.astype(np.float64), y.astype(np.float64)
-        shift = y[0].astype(np.float64)
-        shift[~np.isfinite(shift)] = 0
-        sums, signs = np.empty((3, self.units)), np.zeros((2, len(y)), np.int64)
-        _passes.outputs(z, y, self.low, self.high, self.near, shift, self._counts, sums, signs)
         self.examples = len(y)
-        finite = np.maximum(self.finite, 1)
-        self.mean[:] = shift + sums[0] / finite
-        self._deviation[:] = np.maximum(sums[1] - sums[0] ** 2 / finite, 0)
-        self._abs[:] = sums[2]
-        signed = signs.sum(axis=0)
-        self.signed_examples = np.count_nonzero(signed)
-        self._same_sign = float(np.sum(signs.max(axis=0) / np.maximum(signed, 1)))
+        self.signed_examples, self._same_sign = _passes.outputs(
+            z, y, self.low, self.high, self.near, self._counts, self._moments
+        )
         if grad is not None:
             self.grad_examples = len(grad)
             _passes.gradients(grad, self._grad)
@@ -135,10 +128,10 @@ class LayerStatistics:
         step = gap * (theirs / np.maximum(ours + theirs, 1))
         self.mean += step
         self._deviation += other._deviation + gap * step * ours
-        self._abs += other._abs
+        self._plain_sums += other._plain_sums
         self._counts += other._counts
-        self._grad += other._grad
-        self._squares += other._squares
+        self._weights_square += other._weights_square
+        self._updates_square += other._updates_square
         self.examples += other.examples
         self.grad_examples += other.grad_examples
         self.signed_examples += other.signed_examples
@@ -153,6 +146,11 @@ class LayerStatistics:
     def finite(self):
         """How many outputs of each unit were finite."""
         return self.examples - self.nonfinite
+
+    @property
+    def broken(self):
+        """How many outputs and gradients were NaN or infinite."""
+        return int(self.nonfinite.sum() + self.grad_nonfinite.sum())
 
     @property
     def active(self):
@@ -196,11 +194,17 @@ class LayerStatistics:
     @property
     def update_ratio(self):
         """The norm of the updates over that of the weights, both root mean squares over steps."""
-        weights, updates = self._squares
-        return float(np.sqrt(updates / weights)) if weights > 0 else np.nan
+        if not self._weights_square > 0:
+            return np.nan
+        return float(np.sqrt(self._updates_square / self._weights_square))
 
     @property
     def grad_mean_abs(self):
         """The mean size of a gradient."""
         finite = self.grad_examples * self.units - self.grad_nonfinite.sum()
         return float(self.grad_abs.sum() / finite) if finite else np.nan
+
+
+def _sum_of_squares(array):
+    flat = array.astype(np.float64).ravel()
+    return float(flat @ flat)
