@@ -6,7 +6,8 @@
 # count, negated); float64 on the baseline tier, which lacks such integers' comparisons, is the
 # exception. Counts are integers, so no order of summing changes them; sums are of doubles, of
 # the distances from the unit's first value, so that a mean far from 0 costs the variance no
-# digits. What can be finished here is: in NumPy the last steps took as long as the pass.
+# digits. What can be finished here is: in NumPy, with the arrays of the statistics out of the
+# caches, the last steps took as long as the pass.
 #
 # NaN and infinity show in the sum of absolute values. Only a tile where it is not finite is
 # walked once more, with masks: masks for all cost a third of the time.
@@ -88,14 +89,15 @@ cdef inline bint all_finite(const double *values, Py_ssize_t width) noexcept nog
 
 cdef inline void walk(
     const real[:, ::1] z, const real[:, ::1] y, real low, real high, real near,
-    int64_t[:, ::1] counts, double[:, ::1] moments, int64_t[:, ::1] signs, integer *tag,
+    int64_t examples, int64_t[:, ::1] counts, double[:, ::1] moments, int64_t[::1] active,
+    int64_t[:, ::1] signs, integer *tag,
 ) noexcept nogil:
     cdef Py_ssize_t rows = z.shape[0], units = z.shape[1], tile, start, width, i, j, k
     cdef integer tally[3][TILE]
     cdef integer row[2]
     cdef double shift[TILE]
     cdef double total[4][TILE]
-    cdef double finite, first
+    cdef double finite, before, first, gap, step
     for tile in range((units + TILE - 1) // TILE):
         start = tile * TILE
         width = min(units - start, <Py_ssize_t>TILE)
@@ -118,19 +120,27 @@ cdef inline void walk(
                     &y[i, start], shift, width, total[0], total[1], total[2], total[3]
                 )
         for j in range(width):
-            for k in range(3):
-                counts[k, start + j] = tally[k][j]
-            counts[3, start + j] = <int64_t>total[3][j]
-            finite = max(rows - total[3][j], 1.0)
+            k = start + j
+            finite = rows - total[3][j]
+            before = examples - counts[3, k]
             first = total[0][j]
-            moments[0, start + j] = shift[j] + first / finite
-            moments[1, start + j] = max(total[1][j] - first * first / finite, 0.0)
-            moments[2, start + j] = total[2][j]
+            # The batch's mean and squared deviations, merged by Chan's formula.
+            gap = shift[j] + first / max(finite, 1.0) - moments[0, k]
+            step = gap * (finite / max(before + finite, 1.0))
+            moments[0, k] += step
+            moments[1, k] += max(total[1][j] - first * first / max(finite, 1.0), 0.0)
+            moments[1, k] += gap * step * before
+            moments[2, k] += total[2][j]
+            counts[0, k] += tally[0][j]
+            counts[1, k] += tally[1][j]
+            counts[2, k] += tally[2][j]
+            counts[3, k] += <int64_t>total[3][j]
+            active[k] = <int64_t>finite - tally[0][j] - tally[1][j]
 
 
 def outputs(
     const real[:, ::1] z, const real[:, ::1] y, double low, double high, double near,
-    int64_t[:, ::1] counts, double[:, ::1] moments,
+    int64_t examples, int64_t[:, ::1] counts, double[:, ::1] moments, int64_t[::1] active,
 ):
     cdef real bottom = <real>low
     cdef real top = <real>high
@@ -140,9 +150,15 @@ def outputs(
     cdef double shares = 0
     with nogil:
         if real is float:
-            walk(z, y, bottom, top, nought, counts, moments, signs, <int32_t *>NULL)
+            walk(
+                z, y, bottom, top, nought, examples, counts, moments, active, signs,
+                <int32_t *>NULL,
+            )
         else:
-            walk(z, y, bottom, top, nought, counts, moments, signs, <int64_t *>NULL)
+            walk(
+                z, y, bottom, top, nought, examples, counts, moments, active, signs,
+                <int64_t *>NULL,
+            )
         for i in range(signs.shape[1]):
             if signs[0, i] or signs[1, i]:
                 signed_rows += 1
@@ -177,4 +193,4 @@ def gradients(const real[:, ::1] grad, double[:, ::1] sums):
                         total[2][j] += size * size
             for j in range(width):
                 for k in range(3):
-                    sums[k, start + j] = total[k][j]
+                    sums[k, start + j] += total[k][j]

@@ -131,13 +131,17 @@ def test_the_compiled_pass_counts_as_numpy_does(dtype, units):
         (_passes.compiled.outputs, _passes.compiled.gradients),
         (_passes.numpy_outputs, _passes.numpy_gradients),
     ):
-        counts, moments, grads = np.full((4, units), 99), *np.full((2, 3, units), np.nan)
-        signed, shares = outputs(z, y, -1.0, 1.0, 0.05, counts, moments)
-        gradients(grad, grads)
-        results.append((counts, signed, grads[0], moments, shares, grads))
-    for found, expected in zip(*(result[:3] for result in results)):
+        counts, active = np.zeros((4, units), np.int64), np.full(units, 99)
+        moments, grads = np.zeros((2, 3, units))
+        for i, part in enumerate((slice(20), slice(20, None))):  # the second adds to the first
+            signed, shares = outputs(
+                z[part], y[part], -1.0, 1.0, 0.05, 20 * i, counts, moments, active
+            )
+            gradients(grad[part], grads)
+        results.append((counts, active, signed, grads[0], moments, shares, grads))
+    for found, expected in zip(*(result[:4] for result in results)):
         np.testing.assert_array_equal(found, expected)
-    for found, expected in zip(*(result[3:] for result in results)):
+    for found, expected in zip(*(result[4:] for result in results)):
         np.testing.assert_allclose(found, expected, 1e-12, 1e-12)
     assert all(count.any() for count in results[0][0])
 

@@ -147,12 +147,13 @@ class _Layer:
             last_active = np.full(current.units, -1)
         else:
             current, last_active = self.current, self.last_active
-        batch = current.update(z, y, grad)
+        examples = current.examples
+        active = current.update(z, y, grad)
         self.current, self.last_active = current, last_active
-        if batch.examples == 0:
+        if current.examples == examples:
             return
-        last_active[batch.active > 0] = self.step
-        if self.nonfinite_since is None and batch.broken:
+        last_active[active > 0] = self.step
+        if self.nonfinite_since is None and current.broken:
             self.nonfinite_since = self.step
         self.step += 1
         if self.step % self.half == 0:

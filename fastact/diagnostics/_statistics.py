@@ -67,8 +67,8 @@ class LayerStatistics:
 
         Returns
         -------
-        LayerStatistics
-            Of this batch alone.
+        ndarray of int64
+            How often each unit was active in this batch.
         """
         arrays = {"z": self._rows(z, "z"), "y": self._rows(y, "y")}
         if grad is not None:
@@ -77,11 +77,25 @@ class LayerStatistics:
         for name, array in arrays.items():
             if len(array) != rows:
                 raise ValueError(f"{name} has {len(array)} rows, z has {rows}")
-        batch = LayerStatistics(self.units, self.low, self.high, self.near)
+        active = np.zeros(self.units, np.int64)
         if rows:
-            batch._fill(**arrays)
-            self.merge(batch)
-        return batch
+            self._add(active, **arrays)
+        return active
+
+    def _add(self, active, z, y, grad=None):
+        """Add a batch that is not empty."""
+        if z.dtype != y.dtype:
+            z, y = z.astype(np.float64), y.astype(np.float64)
+        thresholds = self.low, self.high, self.near
+        signed, shares = _passes.outputs(
+            z, y, *thresholds, self.examples, self._counts, self._moments, active
+        )
+        self.examples += len(y)
+        self.signed_examples += signed
+        self._same_sign += shares
+        if grad is not None:
+            _passes.gradients(grad, self._grad)
+            self.grad_examples += len(grad)
 
     def update_weights(self, weights, update):
         """Add a step of the optimizer: the weights, and what was added to them.
@@ -107,27 +121,12 @@ class LayerStatistics:
             array = array.astype(np.result_type(array.dtype, np.float32))
         return np.ascontiguousarray(array).reshape(-1, self.units)
 
-    def _fill(self, z, y, grad=None):
-        """Become the statistics of one batch, which is not empty."""
-        if z.dtype != y.dtype:
-            z, y = z.astype(np.float64), y.astype(np.float64)
-        self.examples = len(y)
-        self.signed_examples, self._same_sign = _passes.outputs(
-            z, y, self.low, self.high, self.near, self._counts, self._moments
-        )
-        if grad is not None:
-            self.grad_examples = len(grad)
-            _passes.gradients(grad, self._grad)
-
     def merge(self, other):
         """Add what another has seen."""
         if self._kind != other._kind:
             raise ValueError(f"{other._kind} cannot be merged into {self._kind}")
-        ours, theirs = self.finite, other.finite
-        gap = other.mean - self.mean
-        step = gap * (theirs / np.maximum(ours + theirs, 1))
-        self.mean += step
-        self._deviation += other._deviation + gap * step * ours
+        ours, theirs = (self.mean, self._deviation), (other.mean, other._deviation)
+        _passes.merge_moments(*ours, self.finite, *theirs, other.finite)
         self._plain_sums += other._plain_sums
         self._counts += other._counts
         self._weights_square += other._weights_square
