@@ -1,7 +1,7 @@
 """A page as a browser sees it: what it complains of, what it asks for, how it looks.
 
 Chromium without a window, spoken to in the DevTools protocol over a pair of pipes.
-``python tests/browser.py PAGE.html SHOT.png [WIDTH HEIGHT]`` takes a screenshot.
+``python tests/browser.py PAGE.html SHOT.png [SELECTOR]`` takes a screenshot, from an element on.
 """
 
 import base64
@@ -130,10 +130,11 @@ def page():
 
 
 def main():
-    source, target, *size = sys.argv[1:]
-    width, height = map(int, size) if size else (960, 900)
+    source, target, *selector = sys.argv[1:]
     with page() as tab:
-        tab.open(source, width, height)
+        tab.open(source, 960, 760)
+        for name in selector:
+            tab.evaluate(f"document.querySelector({json.dumps(name)}).scrollIntoView()")
         tab.screenshot(target)
 
 

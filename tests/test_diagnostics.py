@@ -1,5 +1,6 @@
 """Diagnostics: the counts are exact however the data come, and each planted fault is found."""
 
+import doctest
 import io
 import json
 import subprocess
@@ -425,6 +426,11 @@ def test_the_plot_has_a_line_a_layer():
     figure.canvas.draw()
     assert [len(axes.lines) for axes in figure.axes] == [3] * 4
     assert list(figure.axes[2].lines[0].get_xdata()) == [2, 4, 6, 8, 9]
+
+
+def test_the_docstring_s_example():
+    failed, attempted = doctest.testmod(sys.modules[Monitor.__module__])
+    assert attempted > 4 and not failed
 
 
 def test_nothing_is_imported_before_it_is_used():

@@ -1,4 +1,4 @@
-"""Each experiment of the lecture at a small size: its direction, and a control without the effect."""
+"""Each experiment of the lecture at a small size: its direction, and a control without it."""
 
 import json
 import subprocess

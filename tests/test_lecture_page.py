@@ -1,4 +1,4 @@
-"""The lecture's page in a real browser: no complaint, no request, readable on a phone, in the dark."""
+"""The lecture's page in a browser: no complaint, no request, readable on a phone, in the dark."""
 
 import re
 
@@ -22,8 +22,7 @@ def draw(figure):
 @pytest.fixture(scope="module")
 def document(tmp_path_factory):
     """A page with every statement, each with a plot."""
-    import _lecture.death  # noqa: F401  the statements enter themselves
-    import _lecture.gradients  # noqa: F401
+    import _lecture.centring  # the statements enter themselves
 
     result = Result("f'(x) < 1 & " + "measured " * 40, True, ["limit <b>"], {}, draw)
     outcomes = [(statement, result) for statement in STATEMENTS.values()]

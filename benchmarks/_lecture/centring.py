@@ -74,7 +74,8 @@ def detour(path):
 
 @statement(
     "L3",
-    "Sigmoid is not zero-centred, so a neuron's weight gradients share one sign and convergence is longer.",
+    "Sigmoid is not zero-centred, so a neuron's weight gradients share one sign and convergence "
+    "is longer.",
     "share 1.0 for one example",
 )
 def one_sign(quick):
@@ -114,8 +115,8 @@ def one_sign(quick):
         )
         + limit(
             steps["tanh"][0] < steps["sigmoid - 1/2"][0],
-            f"the sign is not all: centring alone makes it {slower:.1f} times faster, tanh, with four "
-            f"times the slope, {steps['sigmoid'][0] / steps['tanh'][0]:.1f} times",
+            f"the sign is not all: centring alone makes it {slower:.1f} times faster, tanh, with "
+            f"four times the slope, {steps['sigmoid'][0] / steps['tanh'][0]:.1f} times",
         ),
         {
             "batches": batches,
@@ -187,7 +188,8 @@ def at_zero_and_mean(name):
 
 @statement(
     "L13",
-    "Zero-centred means no input, no output; sigmoid gives 0.5; ReLU's mean is not 0 though f(0) = 0.",
+    "Zero-centred means no input, no output; sigmoid gives 0.5; ReLU's mean is not 0 though "
+    "f(0) = 0.",
     "E relu(x) = 1 / sqrt(2 pi) = 0.3989",
 )
 def means(quick):

@@ -113,10 +113,11 @@ def price_of_exp(quick):
     shares = {name: share_of_step(name, 3 if quick else 20) for name in ("relu", "sigmoid")}
     least, most = min(fast, key=fast.get), max(fast, key=fast.get)
     return Result(
-        f"Sigmoid takes {fast[least]:.1f} (at {least}) to {fast[most]:.1f} (at {most}) times as long "
-        f"as relu; as NumPy's 1 / (1 + exp(-x)) against np.maximum {min(naive.values()):.1f} to "
-        f"{max(naive.values()):.1f} times. In a training step (256 and 256 units, batch 64) the "
-        f"activation takes {shares['relu']:.1%} with relu and {shares['sigmoid']:.1%} with sigmoid.",
+        f"Sigmoid takes {fast[least]:.1f} (at {least}) to {fast[most]:.1f} (at {most}) times as "
+        "long as relu; as NumPy's 1 / (1 + exp(-x)) against np.maximum "
+        f"{min(naive.values()):.1f} to {max(naive.values()):.1f} times. In a training step (256 and 256 units, batch 64) the "
+        f"activation takes {shares['relu']:.1%} with relu and {shares['sigmoid']:.1%} with "
+        "sigmoid.",
         fast[most] > 1.5,
         limit(
             fast[least] < 1.5,
@@ -151,7 +152,8 @@ def tanh(quick):
         abs(mean) < 0.005 and slopes["tanh"] < 1e-3,
         limit(
             middle < 1.1,
-            f"it is not dearer: with a good kernel tanh takes {middle:.2f} times as long as sigmoid",
+            "it is not dearer: with a good kernel tanh takes "
+            f"{middle:.2f} times as long as sigmoid",
         ),
         {
             "mean": mean,

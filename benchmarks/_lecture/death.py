@@ -128,10 +128,12 @@ def death(quick):
     return Result(
         f"Dead after {epochs} epochs of plain SGD: "
         + ", ".join(f"{s:.0%} at rate {r:g}" for r, s in zip(rates, shares))
-        + f". At rate {DEADLY} {total['stayed']} of {total['dead']} dead units were silent ever after; "
+        + f". At rate {DEADLY} {total['stayed']} of {total['dead']} dead units were silent ever "
+        "after; "
         f"{total['stayed, kept']} of these kept all incoming and outgoing weights bit for bit "
-        f"({total['living, kept']} of the {total['living']} living), and the largest gradient they passed on is "
-        f"{total['gradient']:g}. One large step: a unit active on {falling[0]:.0%} of the data is active on "
+        f"({total['living, kept']} of the {total['living']} living), and the largest gradient "
+        f"they passed on is {total['gradient']:g}. One large step: a unit active on "
+        f"{falling[0]:.0%} of the data is active on "
         f"{falling[1]:.0%} where grad(b) > 0, on {rising[1]:.0%} where grad(b) < 0.",
         shares[0] < 0.05
         and worst > 0.2
@@ -264,9 +266,9 @@ def dropout(quick):
         right.set(title="test loss - training loss")
 
     return Result(
-        f"Of the units silent in one step, {overlap['dropout']:.0%} are silent in the next with dropout "
-        f"of {share:.0%}, and {overlap['dead']:.0%} of the dead ones. Test less training loss, 300 "
-        "examples: "
+        f"Of the units silent in one step, {overlap['dropout']:.0%} are silent in the next with "
+        f"dropout of {share:.0%}, and {overlap['dead']:.0%} of the dead ones. Test less "
+        "training loss, 300 examples: "
         + ", ".join(
             f"{kind} {m[0]:.3f} ± {error[kind]:.3f} ({m[1]:.1%} right)" for kind, m in mean.items()
         )
@@ -281,7 +283,7 @@ def dropout(quick):
 
 
 def born_dead(width, depth, networks, seed=0, activation="relu"):
-    """The share of random networks that are silent on a random input: zero bias, N(0, 1) weights."""
+    """The share of random networks, N(0, 1) weights and no bias, silent on a random input."""
     rng = np.random.default_rng(seed)
     f = getattr(fastact, activation)
     h = rng.standard_normal((networks, 1, width))
@@ -322,8 +324,8 @@ def born(quick):
         axes.legend()
 
     return Result(
-        f"{found[2, 10]:.2%} of {networks} networks of width 2 and depth 10 ({known[2, 10]:.2%} by the "
-        f"formula, binomial error {errors[2, 10]:.2%}); worst deviation of {len(cases)} cases "
+        f"{found[2, 10]:.2%} of {networks} networks of width 2 and depth 10 ({known[2, 10]:.2%} by "
+        f"the formula, binomial error {errors[2, 10]:.2%}); worst deviation of {len(cases)} cases "
         f"{worst:.1f} errors. Width 10: {found[10, 10]:.2%}. leaky_relu: {leaky:.0%}.",
         worst < 4 and leaky == 0,
         limit(

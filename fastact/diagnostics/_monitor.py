@@ -33,8 +33,11 @@ class Monitor:
     >>> monitor = Monitor({"h1": "relu"})
     >>> z = np.random.default_rng(0).normal(-9, 1, (256, 8))
     >>> monitor.layer("h1", z)
-    >>> print(monitor.report().findings[0].text)
-    h1: 100 % of the units are dead since step 0 (threshold 10 %); lower the rate, or take leaky_relu
+    >>> finding = monitor.report().findings[0]
+    >>> finding.layer, finding.kind, finding.value
+    ('h1', 'dead', 1.0)
+    >>> finding.text.partition(";")[0]
+    'h1: 100 % of the units are dead since step 0 (threshold 10 %)'
     """
 
     def __init__(self, layers, preset="fastact", window=100):

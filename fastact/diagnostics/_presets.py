@@ -15,9 +15,9 @@ class Preset:
     """Thresholds by a name that people know."""
 
     name: str
-    #: What makes a unit dead: "silent" (flat on all examples but a share of `activity`), "near zero"
-    #: (outputs <= `near` on all examples), or "dormant" (its mean |output| is at most `dormant`
-    #: of the layer's mean).
+    #: What makes a unit dead: "silent" (flat on all examples but a share of `activity`), "near
+    #: zero" (outputs <= `near` on all examples), or "dormant" (its mean |output| is at most
+    #: `dormant` of the layer's mean).
     criterion: str = "silent"
     activity: float = 0.0
     near: float = 0.05

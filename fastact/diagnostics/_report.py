@@ -52,8 +52,8 @@ def _in_layer(row, preset):
             row["not finite"],
             0,
             f"{row['not finite']} outputs or gradients are NaN or infinite, the first at step "
-            f"{row['not finite since']} (threshold 0); lower the rate, clip the gradients, and look at "
-            "the inputs",
+            f"{row['not finite since']} (threshold 0); lower the rate, clip the gradients, and "
+            "look at the inputs",
         )
     if row["dead"] > preset.dead:
         since = "" if row["dead since"] is None else f" since step {row['dead since']}"
@@ -61,8 +61,8 @@ def _in_layer(row, preset):
             "dead",
             row["dead"],
             preset.dead,
-            f"{_percent(row['dead'])} of the units are dead{since} (threshold {_percent(preset.dead)}); "
-            + _remedy_of_death(row["activation"]),
+            f"{_percent(row['dead'])} of the units are dead{since} "
+            f"(threshold {_percent(preset.dead)}); " + _remedy_of_death(row["activation"]),
         )
     if row["saturated"] > preset.saturated:
         yield finding(
@@ -70,8 +70,8 @@ def _in_layer(row, preset):
             row["saturated"],
             preset.saturated,
             f"{_percent(row['saturated'])} of the outputs are saturated (threshold "
-            f"{_percent(preset.saturated)}); start from smaller weights, scale the inputs, or lower "
-            "the rate",
+            f"{_percent(preset.saturated)}); start from smaller weights, scale the inputs, or "
+            "lower the rate",
         )
     if row["offset"] > preset.offset:
         yield finding(
@@ -103,8 +103,8 @@ def _in_layer(row, preset):
             "small updates",
             row["update"],
             least,
-            f"a step changes the weights by {row['update']:.1e} of their norm (threshold {least:g}); "
-            "raise the rate, or look for a layer that passes no gradient on",
+            f"a step changes the weights by {row['update']:.1e} of their norm (threshold "
+            f"{least:g}); raise the rate, or look for a layer that passes no gradient on",
         )
 
 
