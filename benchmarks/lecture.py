@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 
 try:
-    from _lecture import centring, cost, death, gradients, optimizers, page
+    from _lecture import page
     from _lecture.statement import FAILS, HOLDS, LIMITED, STATEMENTS
     from rich.console import Console
     from rich.progress import Progress, TimeElapsedColumn

@@ -190,8 +190,8 @@ def test_flat_regions_are_the_derivatives(row):
         assert isnan(end) == (sign * inf not in row.saturates)
         if not isnan(end):
             beyond = end + sign * np.concatenate([[0], np.geomspace(1e-3, 300, 200)])
-            assert np.abs(derivative(beyond)).max() <= 0.01 * most * (1 + 1e-9)
-            assert np.abs(derivative(np.nextafter(end, -sign * inf))) >= 0.01 * most * (1 - 1e-6)
+            assert np.abs(derivative(beyond)).max() <= 0.01 * most * 1.01
+            assert np.abs(derivative(np.nextafter(end, -sign * inf))) >= 0.01 * most * 0.99
 
 
 def test_known_regions():

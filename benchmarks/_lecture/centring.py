@@ -197,6 +197,7 @@ def means(quick):
     apart = [name for name, (zero, mean) in found.items() if zero == 0 and abs(mean) > 1e-6]
 
     def draw(figure):
+        figure.set_size_inches(8, max(3.2, 0.25 * len(found)))
         axes = figure.subplots()
         place = np.arange(len(found))
         axes.barh(place - 0.2, [zero for zero, _ in found.values()], 0.4, label="f(0)")
