@@ -56,7 +56,12 @@ def extensions():
     from Cython.Build import cythonize
 
     modules = []
-    for name in ["_cpu", *(f"_ufuncs_{tier}" for tier in TIERS)]:
+    features = {"_cpu": ()} | {
+        f"_{kind}_{tier}": needed
+        for kind in ("ufuncs", "counting")
+        for tier, needed in TIERS.items()
+    }
+    for name in features:
         modules.append(
             Extension(
                 f"fastact.{name}",
@@ -70,6 +75,7 @@ def extensions():
                     "src/ufuncs.pxi",
                     "src/axiswise.pxi",
                     "src/channels.pxi",
+                    "src/counting.pxi",
                     "fastact/elementary.pxd",
                     "fastact/scalar.pxd",
                 ],
@@ -86,8 +92,8 @@ def extensions():
             "cdivision": True,
         },
     )
-    for extension, features in zip(built, [(), *TIERS.values()]):
-        extension.fastact_features = features
+    for extension in built:
+        extension.fastact_features = features[extension.name.rpartition(".")[2]]
         extension.optional = not flag("FASTACT_REQUIRE_EXTENSIONS")  # cythonize drops it
     return built
 

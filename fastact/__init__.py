@@ -23,3 +23,11 @@ globals().update({name: getattr(_bound, name) for name in _names})
 globals().update({alias: globals()[name] for alias, name in _aliases.items()})
 
 __all__ = ["backend", "backends", *_names, *_aliases]
+
+
+def __getattr__(name):
+    if name == "diagnostics":  # imported when it is used
+        from importlib import import_module
+
+        return import_module("fastact.diagnostics")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -67,6 +67,17 @@ def required(row):
     return tuple(parameter.typical for parameter in row.parameters)
 
 
+def of_each_kind(functions):
+    """One function of each operation and kind of parameters: all else is the formula's."""
+    kinds = {}
+    for function in functions:
+        row, operation = function.row, function.operation
+        kind = operation, len(row.parameters), function.required == (), bool(row.domain)
+        if kind not in kinds or (row.cost == "exp") > (kinds[kind].row.cost == "exp"):
+            kinds[kind] = function
+    return list(kinds.values())
+
+
 FUNCTIONS = [Function(*entry) for entry in fastact.activations.functions()]
 PARAMETERS = {
     "function": [pytest.param(function, id=function.name) for function in FUNCTIONS],
@@ -78,6 +89,7 @@ PARAMETERS = {
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "only(having): the functions or rows that a test is for")
+    config.addinivalue_line("markers", "of_each_kind: one function of each kind, not all")
 
 
 def pytest_generate_tests(metafunc):
@@ -88,6 +100,9 @@ def pytest_generate_tests(metafunc):
         if argument in metafunc.fixturenames and argument not in own:
             if argument in ("function", "row"):
                 values = [v for v in values if all(having(v.values[0]) for having in conditions)]
+                if argument == "function" and metafunc.definition.get_closest_marker("of_each_kind"):
+                    chosen = of_each_kind([value.values[0] for value in values])
+                    values = [value for value in values if value.values[0] in chosen]
                 assert values
             metafunc.parametrize(argument, values)
 

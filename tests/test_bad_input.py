@@ -8,6 +8,9 @@ import oracle
 import pytest
 from oracle import as_tuple
 
+#: What happens around a formula is the same for all: see conftest.of_each_kind.
+pytestmark = pytest.mark.of_each_kind
+
 BAD = {
     "complex64": np.ones(3, np.complex64),
     "complex128": np.ones(3, np.complex128),

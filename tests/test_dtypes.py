@@ -7,6 +7,9 @@ import pytest
 from conftest import IMPLEMENTATIONS
 from oracle import as_tuple, assert_same
 
+#: What happens around a formula is the same for all: see conftest.of_each_kind.
+pytestmark = pytest.mark.of_each_kind
+
 INTEGERS = [np.dtype(code) for code in "?bBhHiIlLqQ"]
 
 

@@ -5,6 +5,9 @@ import oracle
 import pytest
 from oracle import as_tuple, assert_same
 
+#: What happens around a formula is the same for all: see conftest.of_each_kind.
+pytestmark = pytest.mark.of_each_kind
+
 SENTINEL = 77.0
 #: More than NumPy's buffer of 8192 elements, and no multiple of any vector's length.
 SHAPE = (67, 131)
