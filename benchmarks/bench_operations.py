@@ -31,7 +31,7 @@ def test_speed(benchmark, name, activation, operation, dtype, implementation, si
     x = normal(SIZES[size], dtype, seed=1)
     inputs = OPERANDS[operation.suffix](activation.name, x, normal(x.size, dtype, seed=2))
     out = buffers(x, len(operation.outputs))
-    result = benchmark(function, *inputs, out=out)
+    result = benchmark(function, *inputs, *activation.required, out=out)
 
     # A benchmark of the wrong thing is worse than none.
     assert result is out or all(map(operator.is_, result, out))

@@ -63,6 +63,13 @@ class Activation:
     #: Whether there is ``bias_f``, for the activations that usually follow a matrix product.
     fused_bias: bool = False
 
+    @property
+    def required(self):
+        """Typical values of the parameters if a call has to give them, else nothing."""
+        if all(parameter.default is not None for parameter in self.parameters):
+            return ()
+        return tuple(parameter.typical for parameter in self.parameters)
+
     def operations(self):
         """The operations that this activation has."""
         return [

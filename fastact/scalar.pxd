@@ -326,7 +326,7 @@ cdef inline real softplus_derivative_from_output(real y, real beta) noexcept nog
 cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) noexcept nogil:
     # Below 0 the sum cancels: there y is b / 4 over what it is above. The derivative is y over
     # the root. x is scaled where its square overflows, and b with it.
-    cdef real one = 1, a = abs_(x), scale = 1, unscale = 1, root, root_low, square, square_low
+    cdef real one = 1, a = abs_(x), quarter = b * <real>0.25, scale = 1, unscale = 1, root, root_low, square, square_low
     cdef real inverse, product, low, half, half_low, t, t_low
     if real is float:
         if a > <float>1.1e12:
@@ -345,8 +345,8 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
     root, root_low = root * unscale, root_low * unscale
     half = sum_of(abs_(x) / 2, root / 2, &half_low)
     half_low = half_low + root_low * <real>0.5
-    quotient(b / 4, 0, half, half_low, one / half, &t, &t_low)
-    t = half if x > 0 else t if scale == one else b / 4 / half
+    quotient(quarter, 0, half, half_low, one / half, &t, &t_low)
+    t = half if x > 0 else t if scale == one else quarter / half
     t_low = half_low if x > 0 else t_low
     y[0] = nan_or(x, t + t_low if scale == one else t)
     inverse = inverse * scale

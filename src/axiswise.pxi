@@ -638,12 +638,12 @@ cdef int row_loop(
     row_element *auxdata
 ) except -1 nogil:
     """A generalised ufunc's loop as NumPy calls it."""
+    cdef unsigned before = flags()  # NumPy looks for errors in spite of the loop's flag
     if row_element is uint16_t:
         all_rows(operands, dimensions[0], dimensions[1], steps, auxdata, <float *>NULL, context)
     else:
         all_rows(operands, dimensions[0], dimensions[1], steps, auxdata, auxdata, context)
-    # NumPy looks for errors of a generalised ufunc in spite of its loop's flag.
-    feclearexcept(FE_ALL_EXCEPT)
+    restore_flags(before)
     return 0
 
 

@@ -35,11 +35,6 @@ class Function:
     def nout(self):
         return len(self.operation.outputs)
 
-    @property
-    def required(self):
-        """Usual values for the parameters, if they have no defaults."""
-        return required(self.row)
-
     def on(self, namespace):
         """The function as `namespace` has it."""
         return getattr(namespace, self.name)
@@ -60,19 +55,12 @@ class Function:
         return inputs
 
 
-def required(row):
-    """Usual values for the parameters of a row, if they have no defaults."""
-    if all(parameter.default is not None for parameter in row.parameters):
-        return ()
-    return tuple(parameter.typical for parameter in row.parameters)
-
-
 def of_each_kind(functions):
     """One function of each operation and kind of parameters: all else is the formula's."""
     kinds = {}
     for function in functions:
         row, operation = function.row, function.operation
-        kind = operation, len(row.parameters), function.required == (), bool(row.domain)
+        kind = operation, len(row.parameters), row.required == (), bool(row.domain)
         if kind not in kinds or (row.cost == "exp") > (kinds[kind].row.cost == "exp"):
             kinds[kind] = function
     return list(kinds.values())

@@ -211,8 +211,8 @@ def derivative_at_output(row, y, x, parameters=()):
         if residual == 0 or abs(residual) < abs(y) * mp.mpf(10) ** (8 - DIGITS):
             return slope
         step = residual / slope
-        # Near the end of a tail the full step overshoots beyond where f is flat.
-        longest = abs(x) / 2 + 2 if row.cost == "div" or abs(slope) > 0.1 else 2
+        # Where f is flat the full step overshoots.
+        longest = abs(x) / 2 + 2
         x += max(-longest, min(longest, step)) if row.saturates else step
     raise AssertionError(f"{row.name}: no x found with f(x) = {y}")
 

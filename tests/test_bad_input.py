@@ -46,7 +46,7 @@ def test_dtypes_that_are_not_real_floats(function, call):
 @pytest.mark.parametrize("bad", ["longdouble", "complex128", "datetime64"])
 def test_the_dtype_is_named(function, call, bad):
     """As itself or as NumPy's errors name it: ``LongDoubleDType``."""
-    inputs = [np.ones(3)] * (len(function.operation.inputs) - 1) + [BAD[bad], *function.required]
+    inputs = [np.ones(3)] * (len(function.operation.inputs) - 1) + [BAD[bad], *function.row.required]
     with names(function) as caught:
         call(*inputs)
     dtype = BAD[bad].dtype
@@ -103,7 +103,7 @@ def test_too_few_and_too_many_arguments(function, call):
 
 
 def test_unknown_keywords(function, call):
-    inputs = [*[np.ones(3)] * len(function.operation.inputs), *function.required]
+    inputs = [*[np.ones(3)] * len(function.operation.inputs), *function.row.required]
     for unknown in "slope", "axis", "inplace":
         with pytest.raises(TypeError, match=unknown):
             call(*inputs, **{unknown: 1})

@@ -22,7 +22,7 @@ def test_integers_promote_as_in_tanh(function, call):
     for integer in INTEGERS:
         inputs = [np.array([0, 1, 1, 0, 1], integer) for _ in function.operation.inputs]
         expected = np.tanh(inputs[0]).dtype
-        more = function.required
+        more = function.row.required
         results = as_tuple(call(*inputs, *more))
         as_floats = as_tuple(call(*[a.astype(expected) for a in inputs], *more))
         for result, as_float in zip(results, as_floats, strict=True):
@@ -30,7 +30,7 @@ def test_integers_promote_as_in_tanh(function, call):
             assert_same(result, as_float)
 
 
-@pytest.mark.only(having=lambda function: function.row.parameters and not function.required)
+@pytest.mark.only(having=lambda function: function.row.parameters and not function.row.required)
 def test_a_default_given_explicitly_changes_nothing(function, call):
     """leaky_relu(x, 0.01) is leaky_relu(x), for integers too."""
     parameters = [parameter.default for parameter in function.row.parameters]
@@ -45,7 +45,7 @@ def test_a_default_given_explicitly_changes_nothing(function, call):
 def test_implementations_agree_on_scalars_beside_integers(function, call):
     reference = function.on(next(iter(IMPLEMENTATIONS.values())))
     for integer, scalar in itertools.product(INTEGERS, [1, 0.5, True]):
-        inputs = [scalar, np.array([0, 1, 1], integer), *function.required]
+        inputs = [scalar, np.array([0, 1, 1], integer), *function.row.required]
         for result, same in zip(as_tuple(call(*inputs)), as_tuple(reference(*inputs)), strict=True):
             assert result.dtype == same.dtype
 
@@ -93,7 +93,7 @@ def test_dtype_keyword(function, call, asked):
     for result, same in zip(results, as_tuple(call(*narrowed)), strict=True):
         assert_same(result, same)
     # For a Python scalar too, and for integers.
-    operands = [*[1] * len(function.operation.inputs), *function.required]
+    operands = [*[1] * len(function.operation.inputs), *function.row.required]
     for result in as_tuple(call(*operands, dtype=asked, casting="unsafe")):
         assert result.dtype == asked
 

