@@ -97,6 +97,27 @@ def test_float16_is_float32_rounded_once(function, call):
         assert_same(result, rounded)
 
 
+def test_bfloat16_is_float32_rounded_once(function, call):
+    """All 65,536 inputs, bit for bit, of the dtype that ml_dtypes registers with NumPy."""
+    bfloat16 = np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
+    x = np.arange(1 << 16, dtype=np.uint16).view(bfloat16)
+    operation = function.operation
+    grad = oracle.random_generator(function.name).permutation(x.view(np.uint16)).view(bfloat16)
+    arguments = [{"grad": grad}.get(name, x) for name in operation.inputs]
+    parameters = [np.array(value, bfloat16) for value in oracle.defaults(function.row)]
+    with np.errstate(all="raise"):
+        actual = as_tuple(call(*arguments, *parameters))
+    wide = call(*[a.astype(np.float32) for a in (*arguments, *parameters)])
+    with np.errstate(all="ignore"):
+        expected = [a.astype(bfloat16) for a in as_tuple(wide)]
+    for result, rounded in zip(actual, expected, strict=True):
+        assert result.dtype == bfloat16
+        numbers = ~np.isnan(rounded.astype(np.float32))
+        np.testing.assert_array_equal(np.isnan(result.astype(np.float32)), ~numbers)
+        same = result.view(np.uint16)[numbers] == rounded.view(np.uint16)[numbers]
+        assert same.all() and np.unique(rounded.view(np.uint16)).size > 1
+
+
 # The oracle itself ---------------------------------------------------------------------------
 
 
