@@ -54,7 +54,9 @@ def docstring(row, operation):
     errors = ["TypeError\n    For dtypes that do not promote to a float of 64 bits or less."]
     conditions = " and ".join(operation.conditions(row))
     if conditions:
-        errors.append(f"ValueError\n    Unless {conditions}; in arrays, NaN where it does not hold.")
+        errors.append(
+            f"ValueError\n    Unless {conditions}; in arrays, NaN where it does not hold."
+        )
     notes = [f"f(x) = {row.formula}"]
     if row.kinks and operation.suffix:
         notes += [f"At x = {x} the derivative is taken as {slope}." for x, slope in row.kinks]

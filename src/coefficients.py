@@ -92,8 +92,7 @@ def remez(function, weight, low, high, degree):
     nodes = [(x, function(x), weight(x)) for x in chebyshev(count)]
     for _ in range(20):
         system = [
-            [x**j for j in range(degree + 1)] + [(-1) ** i / w]
-            for i, (x, _, w) in enumerate(nodes)
+            [x**j for j in range(degree + 1)] + [(-1) ** i / w] for i, (x, _, w) in enumerate(nodes)
         ]
         solution = mp.lu_solve(mp.matrix(system), mp.matrix([f for _, f, _ in nodes]))
         polynomial = list(solution[: degree + 1])

@@ -88,7 +88,9 @@ def pytest_generate_tests(metafunc):
         if argument in metafunc.fixturenames and argument not in own:
             if argument in ("function", "row"):
                 values = [v for v in values if all(having(v.values[0]) for having in conditions)]
-                if argument == "function" and metafunc.definition.get_closest_marker("of_each_kind"):
+                if argument == "function" and metafunc.definition.get_closest_marker(
+                    "of_each_kind"
+                ):
                     chosen = of_each_kind([value.values[0] for value in values])
                     values = [value for value in values if value.values[0] in chosen]
                 assert values

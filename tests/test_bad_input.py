@@ -46,7 +46,10 @@ def test_dtypes_that_are_not_real_floats(function, call):
 @pytest.mark.parametrize("bad", ["longdouble", "complex128", "datetime64"])
 def test_the_dtype_is_named(function, call, bad):
     """As itself or as NumPy's errors name it: ``LongDoubleDType``."""
-    inputs = [np.ones(3)] * (len(function.operation.inputs) - 1) + [BAD[bad], *function.row.required]
+    inputs = [np.ones(3)] * (len(function.operation.inputs) - 1) + [
+        BAD[bad],
+        *function.row.required,
+    ]
     with names(function) as caught:
         call(*inputs)
     dtype = BAD[bad].dtype

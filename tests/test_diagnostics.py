@@ -183,6 +183,7 @@ def test_only_like_is_merged():
 
 def test_flat_regions_are_the_derivatives(row):
     """Flat beyond the ends, steep just inside them, and there are ends where the row saturates."""
+
     def derivative(z):
         return getattr(fastact, row.name + "_derivative")(z, *row.required)
 

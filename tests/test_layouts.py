@@ -390,5 +390,9 @@ class Overriding:
 
 
 def test_array_ufunc_is_honoured(function, call):
-    arguments = [Overriding(), *[1.0] * (len(function.operation.inputs) - 1), *function.row.required]
+    arguments = [
+        Overriding(),
+        *[1.0] * (len(function.operation.inputs) - 1),
+        *function.row.required,
+    ]
     assert call(*arguments) == (function.name, "__call__", function.nin)

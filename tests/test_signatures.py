@@ -43,7 +43,9 @@ def test_the_package_has_them_all():
 
 
 def test_an_alias_is_the_same_object():
-    assert fastact.expit is fastact.sigmoid and fastact.hardtanh_backward is fastact.hard_tanh_backward
+    assert (
+        fastact.expit is fastact.sigmoid and fastact.hardtanh_backward is fastact.hard_tanh_backward
+    )
     for alias, name in aliases():
         assert alias not in NAMES and getattr(fastact, alias) is getattr(fastact, name)
     assert len(dict(aliases())) == len(list(aliases()))

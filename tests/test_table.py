@@ -106,7 +106,9 @@ def check_range(row):
         values = [oracle.value(row, x, parameters) for x in GRID + FAR]
         values += [extremum(row, parameters, sign) for sign in (-1, 1)]
         kinks = oracle.kinks(row, parameters)
-        values += [oracle.value(row, x + side * TINY, parameters) for x in kinks for side in (-1, 1)]
+        values += [
+            oracle.value(row, x + side * TINY, parameters) for x in kinks for side in (-1, 1)
+        ]
         assert all(low - TOLERANCE <= v <= high + TOLERANCE for v in values)
         for end, reached in (low, min(values)), (high, max(values)):
             if mp.isinf(end):
