@@ -14,8 +14,9 @@ Design
   that the error of a million results is plain array arithmetic without losing a digit.
 """
 
+import ast
 import operator
-from functools import cache, lru_cache, wraps
+from functools import cache, wraps
 from typing import NamedTuple
 
 import mpmath
@@ -123,7 +124,20 @@ class _Names(dict):
 
 
 _PYTHONS = {"max": max, "min": min, "abs": abs}
-_compiled = lru_cache(maxsize=None)(lambda expression: compile(expression, expression, "eval"))
+
+
+class _Exact(ast.NodeTransformer):
+    """Makes the floats of an expression mpmath's, lest Python round their products."""
+
+    def visit_Constant(self, node):
+        name = ast.Name("mpf", ast.Load())
+        return ast.Call(name, [node], []) if isinstance(node.value, float) else node
+
+
+@cache
+def _compiled(expression):
+    tree = _Exact().visit(ast.parse(expression, mode="eval"))
+    return compile(ast.fix_missing_locations(tree), expression, "eval")
 
 
 def evaluate(expression, **values):
@@ -205,6 +219,8 @@ def derivative_at_output(row, y, x, parameters=()):
     low, high = bounds(row, parameters)
     if row.saturates and not low < y < high:  # an end, or what it is rounded to
         return mp.zero
+    if mp.sign(x) * mp.inf in row.saturates and row.cost != "div":
+        x = max(-1000, min(1000, x))
     for _ in range(100):
         slope = derivative(row, x, parameters)
         residual = y - value(row, x, parameters)

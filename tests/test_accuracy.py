@@ -133,7 +133,8 @@ def test_the_dual_number_is_the_derivative(row, x):
         h = mp.mpf(10) ** -300
         above, below = (oracle.value(row, mp.mpf(x) + s, parameters) for s in (h, -h))
         quotient = (above - below) / (2 * h)
-        assert abs(quotient - expected) <= abs(expected) * mp.mpf(10) ** -45
+        # Where the derivative is 0 the quotient's own error, of order h^2, is left.
+        assert abs(quotient - expected) <= abs(expected) * mp.mpf(10) ** -45 + 10 * h * h
 
 
 @pytest.mark.parametrize(
