@@ -293,7 +293,9 @@ def test_inputs_broadcast_to_out(function, call, dtype):
 @pytest.mark.only(having=lambda function: function.row.parameters)
 def test_parameters_broadcast(function, call, dtype):
     """A scalar, a 0-d array, one per channel, one per element, and of another float."""
-    operands = function.draw((5, 6), dtype)[: len(function.operation.inputs)]
+    # Scaled to lie about where the parameters make a difference.
+    operands = [a / dtype.type(4) for a in function.draw((5, 6), dtype)]
+    operands = operands[: len(function.operation.inputs)]
     shifts = range(len(function.row.parameters))  # a maximum is above its minimum
     per_channel = [np.linspace(0.0625, 0.5, 6).astype(dtype) + dtype.type(i) for i in shifts]
     forms = {
@@ -321,7 +323,8 @@ def test_parameters_broadcast(function, call, dtype):
                 if form != "list":
                     assert_same(result, same)
         seen.append(expected[-1].tobytes())
-    assert len(set(seen)) >= 4
+    # A derivative of 0 or 1 changes in few places.
+    assert len(set(seen)) >= (4 if len(shifts) == 1 else 2)
 
 
 @pytest.mark.only(having=lambda function: (function.nin, function.nout) == (2, 1))
