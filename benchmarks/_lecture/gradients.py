@@ -191,7 +191,9 @@ def path_products(activation, depth, seed=0, scale=1.0, paths=2**16):
 def steepest(name):
     """The largest slope of an activation."""
     x = np.linspace(-20, 20, 400_001)
-    return float(np.abs(getattr(fastact, name + "_derivative")(x)).max())
+    return float(
+        np.abs(getattr(fastact, name + "_derivative")(x, *ACTIVATIONS[name].required)).max()
+    )
 
 
 @statement(
