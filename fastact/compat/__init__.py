@@ -1,0 +1,1 @@
+"""Other libraries' names, arguments, defaults and kinks over these kernels; a module a library."""
