@@ -80,6 +80,13 @@ def test_what_is_not_a_number_stands_for_itself(actual, exact, error):
     assert worst_of(exact, actual, exact, scale, Worst()).error == error
 
 
+@pytest.mark.parametrize("exact, error", [(2.0**128 - 1.5 * 2.0**103, 0.75), (2.0**127, 2**23)])
+def test_an_overflow_counts_as_the_power_of_two_that_it_is_rounded_to(exact, error):
+    x, exact = np.float32([1]), np.array([exact])
+    scale = scales(x.astype(float), exact, np.float32, Zone())
+    assert worst_of(x, np.float32([np.inf]), exact, scale, Worst()).error == error
+
+
 def test_of_equal_errors_the_one_nearer_to_0_counts():
     a, b, c = Worst(1.0, -3.0), Worst(1.0, 5.0), Worst(2.0, 9.0)
     assert a.merge(b) == b.merge(a) == a

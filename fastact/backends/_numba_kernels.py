@@ -640,7 +640,8 @@ def sigmoid_derivative_from_output(y):
 def log_sigmoid_with_derivative(x):
     s, h = exp_minus(x, 1)
     zero = like(x, 0)
-    y = where(x < 0, x, zero) - log1p_exp_minus(s, h, zero)[0]
+    high, low = log1p_exp_minus(s, h, zero)
+    y = (where(x < 0, x, zero) - low) - high
     t = lower_sigmoid(s, h)
     return y, where(x < 0, like(x, 1) - t, t)
 
