@@ -201,7 +201,7 @@ def _docstring(original, function, like, operation):
         if not like.parameters:
             theirs = {p.name: f"{p.default:g}" for p in row.parameters}
 
-        def translated(text):
+        def translated(text, theirs=theirs):
             return re.sub(r"[a-z]\w*", lambda word: theirs.get(word[0], word[0]), text)
 
         condition = "" if value is None else f" where approximate is {value!r}"

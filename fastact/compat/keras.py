@@ -9,7 +9,7 @@ threshold of `relu` and at 0 of `leaky_relu`.
 relu6(x + 3) / 6. `relu` with a threshold or a maximum, `sparse_plus` and `sparse_sigmoid` are some NumPy
 operations over fastact's kernels, and `exponential` is `numpy.exp`, all within 3 ulp.
 
-Dtypes are fastact's: float64 stays float64, integers become floats. Keras is not imported and need
+Dtypes are fastact's: float64, which Keras rounds to float32, stays; integers become floats. Keras is not imported and need
 not be installed. Not here are `sparsemax`, `serialize` and `deserialize`.
 """
 
@@ -18,6 +18,7 @@ import difflib
 import numpy as np
 
 import fastact
+from fastact.activations import OPERATIONS
 from fastact.compat._names import Like, offer, over_axes, put_composed, put_sparse
 
 __all__ = ["get", "glu", "log_softmax", "softmax"]
@@ -99,7 +100,8 @@ def get(identifier):
     if callable(identifier):
         return identifier
     identifier = "linear" if identifier is None else identifier
-    known = [name for name in __all__ if name + "_backward" in __all__ or "softmax" in name]
+    others = ("get", *(operation.suffix for operation in OPERATIONS[1:]))
+    known = [name for name in __all__ if not name.endswith(others)]
     if identifier in known:
         return globals()[identifier]
     near = difflib.get_close_matches(str(identifier), known) or known
