@@ -127,7 +127,7 @@ def assert_same_arguments(ours, theirs):
 
 
 def assert_same_names(module, library):
-    """Fail unless each name is the library's, as are its arguments, and no row's name is missing."""
+    """Fail unless names and arguments are the library's, and no row that it has is missing."""
     assert len(activations(module)) > 25
     for name in activations(module):
         assert_same_arguments(getattr(module, name), getattr(library, name))
@@ -317,25 +317,42 @@ def test_scipy_over_special_rows(real_scipy):
     assert_like(scipy.logsumexp([0, -40.0], b=[1, 2]) / (2 * np.exp(-40)), 1.0, 1)
 
 
-@pytest.mark.parametrize("name", ["logit", "erf"])
-def test_what_is_no_row_of_the_table_is_within_2_ulp(name, dtype):
-    rng, info = random_generator(name), np.finfo(dtype)
+def test_logit_is_within_2_ulp(dtype):
+    rng, info = random_generator("logit"), np.finfo(dtype)
     tiny = np.exp2(rng.uniform(info.minexp - info.nmant, 0, 2000))
-    if name == "logit":
-        half = np.exp2(rng.uniform(-info.nmant, -2, 2000)) * rng.choice([-1, 1], 2000)
-        x = np.concatenate([tiny, 1 - tiny, 0.5 + half, rng.random(2000)])
-        x = x.astype(dtype)
-        x = np.unique(x[(x > 0) & (x < 1)])
-        expected = [mp.log(mp.mpf(p)) - mp.log1p(-mp.mpf(p)) for p in x.tolist()]
-        ends = {0.0: -np.inf, 1.0: np.inf, 0.5: 0.0, -1.0: np.nan, 1.5: np.nan}
-    else:
-        x = np.unique(np.concatenate([tiny, rng.uniform(-6, 6, 4000), -tiny]).astype(dtype))
-        expected = [mp.erf(v) for v in x.tolist()]
-        ends = {-np.inf: -1.0, np.inf: 1.0, -0.0: -0.0}
+    half = np.exp2(rng.uniform(-info.nmant, -2, 2000)) * rng.choice([-1, 1], 2000)
+    x = np.concatenate([tiny, 1 - tiny, 0.5 + half, rng.random(2000)]).astype(dtype)
+    x = np.unique(x[(x > 0) & (x < 1)])
     assert x.size > 1500
-    function = getattr(scipy, name)
-    assert_within(function(x), exact(expected, dtype), 2, x)
-    assert_same(function(np.array([*ends], dtype)), np.array([*ends.values()], dtype))
+    expected = [mp.log(mp.mpf(p)) - mp.log1p(-mp.mpf(p)) for p in x.tolist()]
+    assert_within(scipy.logit(x), exact(expected, dtype), 2, x)
+    ends = {0.0: -np.inf, 1.0: np.inf, 0.5: 0.0, -1.0: np.nan, 1.5: np.nan, np.inf: np.nan}
+    assert_same(scipy.logit(np.array([*ends], dtype)), np.array([*ends.values()], dtype))
+
+
+@pytest.mark.parametrize(
+    "ours, formula, promise",
+    [
+        (scipy.erf, mp.erf, 2),
+        (keras.exponential, mp.exp, 3),
+        (keras.sparse_sigmoid, lambda x: min(max(mp.mpf(x) + 1, 0), 2) / 2, 3),
+        (keras.sparse_plus, lambda x: max(x, 0) if abs(x) >= 1 else (mp.mpf(x) + 1) ** 2 / 4, 3),
+    ],
+    ids=["erf", "exponential", "sparse_sigmoid", "sparse_plus"],
+)
+def test_what_else_is_no_row_is_exact_to_some_ulp(ours, formula, promise, dtype):
+    rng, info = random_generator("beyond the table"), np.finfo(dtype)
+    tiny = np.exp2(rng.uniform(info.minexp - info.nmant, 0, 1000))
+    x = np.concatenate([tiny, -tiny, 1 - tiny, tiny - 1, rng.uniform(-6, 6, 3000)]).astype(dtype)
+    x = np.unique(x)
+    assert x.size > 1500
+    assert_within(ours(x), exact([formula(v) for v in x.tolist()], dtype), promise, x)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_erf_at_its_ends(sign, dtype):
+    x = sign * np.array([0, np.inf], dtype)
+    assert_same(scipy.erf(x), sign * np.array([0, 1], dtype))
 
 
 # ONNX ----------------------------------------------------------------------------------------

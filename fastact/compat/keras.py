@@ -6,11 +6,11 @@ Keras leaves them to its backend: 0 at the bounds of what is flat, `negative_slo
 threshold of `relu` and at 0 of `leaky_relu`.
 
 `leaky_relu` has the slope 0.2, `gelu` is exact unless ``approximate=True``, `hard_sigmoid` is
-relu6(x + 3) / 6. `relu` with a threshold or a maximum, `sparse_plus` and `sparse_sigmoid` are some NumPy
-operations over fastact's kernels, and `exponential` is `numpy.exp`, all within 3 ulp.
+relu6(x + 3) / 6. `relu` with a threshold or a maximum, `sparse_plus` and `sparse_sigmoid` are some
+NumPy operations over fastact's kernels, and `exponential` is `numpy.exp`, all within 3 ulp.
 
-Dtypes are fastact's: float64, which Keras rounds to float32, stays; integers become floats. Keras is not imported and need
-not be installed. Not here are `sparsemax`, `serialize` and `deserialize`.
+Dtypes are fastact's: float64, which Keras rounds to float32, stays; integers become floats. Keras
+is not imported and need not be installed. Not here are `sparsemax`, `serialize` and `deserialize`.
 """
 
 import difflib

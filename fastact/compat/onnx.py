@@ -1,9 +1,9 @@
 """ONNX's operators that are activation functions, on NumPy arrays.
 
-Inputs are given by position and attributes by keyword, ``LeakyRelu(x, alpha=0.1)``, with the defaults
-of operator set 28. ONNX keeps a default as a float32 number; here it is the decimal that was
-meant, which for float32 input is the same. Where formulas change ONNX says what the value is, and
-so it is here; of derivatives it says nothing, and there are none here.
+Inputs are given by position and attributes by keyword, ``LeakyRelu(x, alpha=0.1)``, with the
+defaults of operator set 28. ONNX keeps a default as a float32 number; here it is the decimal that
+was meant, which for float32 input is the same. Where formulas change, ONNX says what the value
+is, and so it is here; of derivatives it says nothing, and there are none here.
 
 The terms of `HardSigmoid`, `Selu` and `Shrink` are rounded one by one, to some ulp; `HardSigmoid`
 near its zero to an ulp of `beta`. Dtypes are fastact's: integers become floats. The package onnx is
