@@ -1,8 +1,9 @@
 """A package with loops of its own over fastact's formulas, built as a user would build it."""
 
-import fastact
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+
+import fastact
 
 # What lets a compiler inline the formulas and vectorise the loop (fastact's README).
 loops = Extension(
