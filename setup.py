@@ -14,6 +14,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 TIERS = runpy.run_path(os.path.join("fastact", "tiers.py"))["TIERS"]
+runpy.run_path(os.path.join("src", "projections.py"), run_name="__main__")
 
 # Products are fused in the source, where it is wanted (fastact/elementary.pxd). The two other
 # flags change no result; without them no loop vectorises.
@@ -93,7 +94,7 @@ def extensions():
                     "src/channels.pxi",
                     "src/counting.pxi",
                     "fastact/elementary.pxd",
-                    "fastact/scalar.pxd",
+                    "fastact/formulas.pxd",
                 ],
             )
         )

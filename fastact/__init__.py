@@ -22,7 +22,14 @@ _aliases = dict(aliases())
 globals().update({name: getattr(_bound, name) for name in _names})
 globals().update({alias: globals()[name] for alias, name in _aliases.items()})
 
-__all__ = ["backend", "backends", *_names, *_aliases]
+__all__ = ["backend", "backends", "get_include", *_names, *_aliases]
+
+
+def get_include():
+    """The folder for Cython's ``include_path``, in which ``fastact.scalar`` is found."""
+    from pathlib import Path
+
+    return str(Path(__file__).parents[1])
 
 
 def __getattr__(name):

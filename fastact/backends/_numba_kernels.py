@@ -23,7 +23,7 @@ from numba.extending import intrinsic, overload, register_jitable
 # as jitable functions. Formulas and loops stay in one file because Numba's cache watches
 # the file of the function that it compiles, and no other.
 #
-# The algorithms are those of elementary.pxd and scalar.pxd, where the errors are bounded.
+# The algorithms are those of elementary.pxd and formulas.pxd, where the errors are bounded.
 
 _HAS_FMA = platform.machine() in ("aarch64", "arm64") or bool(
     llvmlite.binding.get_host_cpu_features().get("fma")
