@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 
 import numpy as np
 
@@ -173,7 +174,27 @@ def _with_defaults(ufunc, row, operation):
     function.__doc__ = docstring(row, operation)
     function.__signature__ = signature(row, operation)
     function.ufunc = ufunc
+    with suppress(AttributeError):  # before NumPy 2.2 pickle has to search all modules for it
+        ufunc.__module__ = "fastact.ufuncs"
     return function
+
+
+def overrides(x):
+    """Whether the type of `x` has an ``__array_ufunc__`` of its own."""
+    method = getattr(type(x), "__array_ufunc__", np.ndarray.__array_ufunc__)
+    return method is not np.ndarray.__array_ufunc__
+
+
+def call_each_output(ufuncs, args, keywords, error):
+    """The outputs of a refused call from a ufunc each, if an operand is of another library.
+
+    Dask's types know only NumPy's own ufuncs of several outputs.
+    """
+    out = keywords.pop("out", None) or args[ufuncs[0].nin :] or (None,) * len(ufuncs)
+    args = args[: ufuncs[0].nin]
+    if not any(map(overrides, (*args, *out))) or len(out) != len(ufuncs):
+        raise error
+    return tuple(ufunc(*args, out=output, **keywords) for ufunc, output in zip(ufuncs, out))
 
 
 def _condition(text, names):

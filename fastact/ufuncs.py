@@ -1,0 +1,10 @@
+"""The ufuncs under the functions with parameters: `leaky_relu` is ``fastact.leaky_relu.ufunc``.
+
+Here pickle finds them, whatever the backend.
+"""
+
+import fastact
+
+
+def __getattr__(name):
+    return getattr(fastact, name).ufunc
