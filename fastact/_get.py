@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import difflib
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import fastact
 from fastact import _public
-from fastact.activations import ACTIVATIONS
+from fastact.activations import ACTIVATIONS, Activation
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike
+
+    from fastact import _backward_call, _pair_call, _value_call
 
 _ROWS = ACTIVATIONS | {alias: row for row in ACTIVATIONS.values() for alias in row.aliases}
 
 
-def get(name, /, **parameters):
+def get(name: str, /, **parameters: ArrayLike) -> Selected:
     """The activation of a name, with its functions and the parameters bound to them.
 
     Parameters
@@ -85,7 +93,17 @@ class Selected:
         ``backward_from_output(grad, y)``, from the output; None where `saves` is "input".
     """
 
-    def __init__(self, row, parameters):
+    row: Activation
+    parameters: dict[str, ArrayLike]
+    forward: _value_call
+    derivative: _value_call
+    with_derivative: _pair_call
+    saves: Literal["input", "output"]
+    backward: _backward_call
+    backward_from_input: _backward_call
+    backward_from_output: _backward_call | None
+
+    def __init__(self, row: Activation, parameters: dict[str, ArrayLike]) -> None:
         self.row, self.parameters = row, parameters
         names = [parameter.name for parameter in row.parameters]
         for name, value in parameters.items():
@@ -96,8 +114,8 @@ class Selected:
             if not np.can_cast(dtype, np.float64, "same_kind"):
                 raise TypeError(f"fastact.get: {name} of {row.name} is {value!r}, not a number")
         values = {parameter.name: parameter.default for parameter in row.parameters} | parameters
-        for name, value in values.items():
-            if value is None:
+        for name in names:
+            if values[name] is None:
                 raise TypeError(f"fastact.get: {row.name} needs {name}, which has no default")
         if row.domain:
             _public._condition(row.domain, names)(f"fastact.get: {row.name}", values)
