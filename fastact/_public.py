@@ -128,9 +128,11 @@ def _with_defaults(ufunc, row, operation):
             try:
                 dtype = x.dtype
             except AttributeError:
+                if hasattr(x, "dtypes"):
+                    return general((x,), out, keywords)
                 dtype = None
             given = singles if dtype is FLOAT32 else doubles if dtype is FLOAT64 else defaults
-        elif len(given) != passed_unchecked:
+        elif len(given) != passed_unchecked or hasattr(x, "dtypes"):
             return general((x, *given), out, keywords)
         return ufunc(x, *given) if out is None else ufunc(x, *given, out)
 
@@ -141,9 +143,11 @@ def _with_defaults(ufunc, row, operation):
             try:
                 dtype = x.dtype if x.dtype is grad.dtype else None
             except AttributeError:
+                if hasattr(x, "dtypes") or hasattr(grad, "dtypes"):
+                    return general((grad, x), out, keywords)
                 dtype = None
             given = singles if dtype is FLOAT32 else doubles if dtype is FLOAT64 else defaults
-        elif len(given) != passed_unchecked:
+        elif len(given) != passed_unchecked or hasattr(x, "dtypes") or hasattr(grad, "dtypes"):
             return general((grad, x, *given), out, keywords)
         return ufunc(grad, x, *given) if out is None else ufunc(grad, x, *given, out)
 
@@ -166,6 +170,7 @@ def _with_defaults(ufunc, row, operation):
             condition(ufunc.__name__, dict(zip(names, given)))
         if out is not None:
             keywords["out"] = out
+        given = _in_dtype_of_frames(args[:count], given)
         return ufunc(*args[:count], *given, **keywords)
 
     function = of_one if count == 1 else of_two
@@ -195,6 +200,17 @@ def call_each_output(ufuncs, args, keywords, error):
     if not any(map(overrides, (*args, *out))) or len(out) != len(ufuncs):
         raise error
     return tuple(ufunc(*args, out=output, **keywords) for ufunc, output in zip(ufuncs, out))
+
+
+def _in_dtype_of_frames(operands, given):
+    """Parameters beside a DataFrame in its float dtype, for pandas takes numbers for float64."""
+    for x in operands:
+        if hasattr(x, "dtypes") and not hasattr(x, "dtype"):
+            with suppress(TypeError, ValueError):  # a dtype that is pandas' own, no columns
+                dtype = np.result_type(*(dtype for _, dtype in x.dtypes.items()))
+                if dtype.kind == "f":
+                    return [np.array(a, dtype) if type(a) in (int, float) else a for a in given]
+    return given
 
 
 def _condition(text, names):

@@ -366,9 +366,7 @@ def _total(array, part):
     elif not axes:
         return array
     elif hasattr(array, "iloc"):  # pandas'
-        sums = array.astype(np.float64).sum(
-            axis=axes[0] if len(axes) == 1 else None, skipna=False
-        )
+        sums = array.astype(np.float64).sum(axis=axes[0] if len(axes) == 1 else None, skipna=False)
     else:
         sums = array.sum(axes, np.float64, keepdims=True).reshape(shape)
     return sums.astype(dtype)

@@ -20,7 +20,7 @@ from fastact.channels import channel_functions  # noqa: E402
 
 STUB = Path(__file__).parent.parent / "fastact" / "__init__.pyi"
 
-HEADER = '''\
+HEADER = """\
 # Written by src/stubs.py from the tables; do not edit.
 
 from typing import Any, Literal, Protocol, SupportsIndex, TypedDict, TypeVar, overload
@@ -72,7 +72,7 @@ class _UFunc(Protocol):
     def nargs(self) -> int: ...
     @property
     def types(self) -> list[str]: ...
-'''
+"""
 
 #: What the kinds of functions are called, by operation.
 SHAPES = {
@@ -93,7 +93,12 @@ OPTIONS = {
 def generate():
     """The text of the stub."""
     entries = [
-        (name, "_".join([SHAPES[operation.suffix], *(p.name for p in row.parameters)]), operation, row)
+        (
+            name,
+            "_".join([SHAPES[operation.suffix], *(p.name for p in row.parameters)]),
+            operation,
+            row,
+        )
         for name, row, operation in functions()
     ]
     entries += [(name, name, operation, row) for name, row, operation in channel_functions()]

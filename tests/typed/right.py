@@ -34,9 +34,7 @@ assert_type(fastact.sigmoid(whole), NDArray[np.floating])
 assert_type(fastact.sigmoid([1, 2.0]), Any)
 assert_type(fastact.sigmoid_backward(single, single), NDArray[np.float32])
 assert_type(fastact.sigmoid_backward_from_output(single, double), NDArray[np.floating])
-assert_type(
-    fastact.tanh_with_derivative(single), tuple[NDArray[np.float32], NDArray[np.float32]]
-)
+assert_type(fastact.tanh_with_derivative(single), tuple[NDArray[np.float32], NDArray[np.float32]])
 assert_type(fastact.sigmoid.nin + fastact.tanh_with_derivative.nout, int)
 
 # Keywords of a ufunc.
