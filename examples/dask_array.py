@@ -30,7 +30,7 @@ def statistics(x, activation):
     grad = activation.backward_from_input(da.ones_like(x), x)
     return {
         "mean of f(x)": y.mean(dtype=np.float64),
-        "share with |f'(x)| < 0.01": (abs(slope) < 0.01).mean(),
+        "share with |f'(x)| < 0.1": (abs(slope) < 0.1).mean(),
         "norm of the gradient": da.sqrt((grad**2).sum(dtype=np.float64)),
     }
 

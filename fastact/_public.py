@@ -179,7 +179,7 @@ def _with_defaults(ufunc, row, operation):
     function.__doc__ = docstring(row, operation)
     function.__signature__ = signature(row, operation)
     function.ufunc = ufunc
-    with suppress(AttributeError):  # before NumPy 2.2 pickle has to search all modules for it
+    with suppress(AttributeError):  # below NumPy 2.2, where pickle looks into all modules
         ufunc.__module__ = "fastact.ufuncs"
     return function
 

@@ -1,4 +1,4 @@
-"""The ufuncs under the functions with parameters: `leaky_relu` is ``fastact.leaky_relu.ufunc``.
+"""The ufuncs under functions of Python: `leaky_relu` is ``fastact.leaky_relu.ufunc``.
 
 Here pickle finds them, whatever the backend.
 """

@@ -125,7 +125,7 @@ def generate():
 def overloads(function, operands, row):
     """Whether a function is a ufunc itself, and the overloads of its call."""
     plain = hasattr(function, "nin")
-    elementwise = plain or hasattr(function, "ufunc")
+    elementwise = plain or (row is not None and hasattr(function, "ufunc"))
     named, options = parameters(function, operands, row)
     outputs = of_vectors(function, operands, row)
     operands = ["x" if name == "y" else name for name in operands]  # fewer kinds

@@ -76,7 +76,7 @@ class Blockwise:
         if overriding:
             if any(output is not None for output in outputs):
                 keywords["out"] = outputs
-            return self._delegate(overriding, inputs, keywords)
+            return delegate(self, overriding, inputs, keywords, self._alone)
         results = self._evaluate(inputs, outputs, **keywords)
         return results if self.nout > 1 else results[0]
 
@@ -144,33 +144,6 @@ class Blockwise:
             blocks = [x.reshape(-1) if x.ndim else x for x in blocks]
         self._loop(*blocks)
         return results
-
-    def _delegate(self, overriding, inputs, keywords):
-        """Let the operands that override ufuncs have the call: subclasses first."""
-        queue = []
-        for x in overriding:
-            if any(type(x) is type(other) for other in queue):
-                continue
-            before = [i for i, other in enumerate(queue) if issubclass(type(x), type(other))]
-            queue.insert(before[0] if before else len(queue), x)
-        for x in queue:
-            if type(x).__array_ufunc__ is None:
-                raise TypeError(
-                    f"operand '{type(x).__name__}' does not support ufuncs "
-                    f"(__array_ufunc__=None): {self.__name__}"
-                )
-        for x in queue:
-            result = x.__array_ufunc__(self, "__call__", *inputs, **keywords)
-            if result is not NotImplemented:
-                return result
-        names = ", ".join(repr(type(x).__name__) for x in (*inputs, *keywords.get("out", ())))
-        error = TypeError(
-            f"operand type(s) all returned NotImplemented from __array_ufunc__({self!r}, "
-            f"'__call__', ...): {names}"
-        )
-        if self._alone:
-            return call_each_output(self._alone, inputs, keywords, error)
-        raise error
 
     def _evaluate(
         self, inputs, outputs, *, where=True, casting="same_kind", order="K", dtype=None, subok=True
@@ -316,6 +289,34 @@ class Blockwise:
                 result = result[()]
             wrapped.append(result)
         return tuple(wrapped)
+
+
+def delegate(ufunc, overriding, inputs, keywords, alone=()):
+    """Let the operands that override ufuncs have the call: subclasses first."""
+    queue = []
+    for x in overriding:
+        if any(type(x) is type(other) for other in queue):
+            continue
+        before = [i for i, other in enumerate(queue) if issubclass(type(x), type(other))]
+        queue.insert(before[0] if before else len(queue), x)
+    for x in queue:
+        if type(x).__array_ufunc__ is None:
+            raise TypeError(
+                f"operand '{type(x).__name__}' does not support ufuncs "
+                f"(__array_ufunc__=None): {ufunc.__name__}"
+            )
+    for x in queue:
+        result = x.__array_ufunc__(ufunc, "__call__", *inputs, **keywords)
+        if result is not NotImplemented:
+            return result
+    names = ", ".join(repr(type(x).__name__) for x in (*inputs, *keywords.get("out", ())))
+    error = TypeError(
+        f"operand type(s) all returned NotImplemented from __array_ufunc__({ufunc!r}, "
+        f"'__call__', ...): {names}"
+    )
+    if alone:
+        return call_each_output(alone, inputs, keywords, error)
+    raise error
 
 
 def public_functions(make_loop):
