@@ -350,6 +350,13 @@ def test_every_protocol_pickles():
             assert pickle.loads(pickle.dumps(f, protocol)) is f
 
 
+def test_the_module_of_ufuncs_has_nothing_else():
+    assert fastact.ufuncs.tanh is fastact.tanh and fastact.ufuncs.elu is fastact.elu.ufunc
+    for name in "__all__", "__path__", "get", "backends", "glu", "no_such_name":
+        with pytest.raises(AttributeError, match=name):
+            getattr(fastact.ufuncs, name)
+
+
 # Dask's workers ---------------------------------------------------------------------------------
 
 

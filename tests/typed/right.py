@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from typing_extensions import assert_type
 
 import fastact
+from fastact.backends import numpy as backend
 
 
 class Lazy:
@@ -33,7 +34,7 @@ assert_type(fastact.sigmoid(1.0), np.float64)
 assert_type(fastact.sigmoid(whole), NDArray[np.floating])
 assert_type(fastact.sigmoid([1, 2.0]), Any)
 assert_type(fastact.sigmoid_backward(single, single), NDArray[np.float32])
-assert_type(fastact.sigmoid_backward_from_output(single, double), NDArray[np.floating])
+mixed: NDArray[np.floating] = fastact.sigmoid_backward_from_output(single, double)
 assert_type(fastact.tanh_with_derivative(single), tuple[NDArray[np.float32], NDArray[np.float32]])
 assert_type(fastact.sigmoid.nin + fastact.tanh_with_derivative.nout, int)
 
@@ -76,3 +77,9 @@ assert_type(fastact.leaky_relu_backward(single, Lazy(), 0.1), Lazy)
 activation = fastact.get("elu", alpha=2)
 assert_type(activation.forward(single), NDArray[np.float32])
 assert_type(activation.backward(single, single), NDArray[np.float32])
+
+# Of a backend.
+assert_type(backend.mish(single), NDArray[np.float32])
+assert_type(
+    backend.bias_relu(single, single, out=single), np.ndarray[tuple[int], np.dtype[np.float32]]
+)
