@@ -1,6 +1,8 @@
 """Activations by name: their functions, what to save, and clear errors."""
 
+import doctest
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -102,3 +104,8 @@ def test_an_unknown_name_tells_the_nearest(wrong, nearest):
 def test_wrong_use_fails_clearly(error, name, parameters, message):
     with pytest.raises(error, match=f"fastact.get: .*{message}"):
         fastact.get(name, **parameters)
+
+
+def test_the_docstrings_example():
+    failed, attempted = doctest.testmod(sys.modules["fastact._get"])
+    assert attempted > 4 and failed == 0
