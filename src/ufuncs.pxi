@@ -19,12 +19,17 @@
 # The loops are registered as NumPy 2 array methods that raise no floating-point errors: masked
 # lanes overflow where the result does not. It also makes a call cheaper, 0.8 x np.tanh's.
 #
+# Dask refuses a ufunc of two outputs that is not NumPy's own, and a ufunc asks nobody else. Those
+# of two outputs have a call of their own before NumPy's, which then makes a call for each output.
+# (With the signature "()->(),()" Dask would take them, but xarray refuses what has a signature.)
+#
 # To add an activation: its tag, its member of `activation`, its branches in `evaluate` and
 # `derivative_from_output`, its line in the list at the end.
 
 cimport cython
 cimport numpy as np
 from cpython.mem cimport PyMem_Malloc
+from cpython.object cimport PyObject
 from libc.stdint cimport int16_t, uint16_t
 from numpy cimport npy_intp
 
@@ -41,7 +46,7 @@ from contextlib import suppress
 
 import numpy
 
-from fastact._public import docstring
+from fastact._public import call_each_output, docstring
 from fastact.activations import ACTIVATIONS
 
 np.import_array()
@@ -187,8 +192,11 @@ cdef extern from *:
     unsigned flags "fastact_flags"() noexcept nogil
     void restore_flags "fastact_restore_flags"(unsigned) noexcept nogil
     void *bfloat16_loop "fastact_bfloat16_loop"
+    ctypedef void *vectorcallfunc
+    Py_ssize_t PyVectorcall_NARGS(size_t nargsf)
     ctypedef struct PyUFuncObject:
         void *const *data
+        vectorcallfunc vectorcall
     ctypedef struct PyArrayMethod_Context:
         void *caller
     int register_loop "fastact_add_loop"(object ufunc, void *loop, object dtype) except -1
@@ -611,6 +619,26 @@ KERNELS = {("loop", "float16"): <size_t><void *>&loop[uint16_t]}
 cdef list _kept_alive = []  # a ufunc borrows its name and docstring
 
 
+#: For each ufunc of several outputs, those that have the outputs alone.
+cdef dict _alone = {}
+
+ctypedef object (*ufunc_call)(object, PyObject **, size_t, PyObject *)
+cdef ufunc_call _numpys_call = NULL
+
+
+cdef object call(object ufunc, PyObject **args, size_t nargsf, PyObject *names):
+    """NumPy's call of a ufunc of several outputs, or one for each output."""
+    try:
+        return _numpys_call(ufunc, args, nargsf, names)
+    except TypeError as error:
+        positional = [<object>args[i] for i in range(PyVectorcall_NARGS(nargsf))]
+        keywords = {}
+        if names != NULL:
+            for i, name in enumerate(<tuple>names, len(positional)):
+                keywords[name] = <object>args[i]
+        return call_each_output(_alone[ufunc.__name__], positional, keywords, error)
+
+
 cdef object new_ufunc(
     str public, str documentation, row, kind, void *of_float, void *of_double, bint adds_bias=False
 ):
@@ -638,6 +666,11 @@ cdef object new_ufunc(
     add_promoter(ufunc)
     with suppress(AttributeError):  # older NumPy: pickle has to search all modules for it
         ufunc.__module__ = "fastact"
+    if kernels.nout > 1:
+        _alone[public] = [UFUNCS[row.name + alone.suffix] for alone in kind.alone]
+        global _numpys_call
+        _numpys_call = <ufunc_call>(<PyUFuncObject *>ufunc).vectorcall
+        (<PyUFuncObject *>ufunc).vectorcall = <vectorcallfunc>&call
     return ufunc
 
 
