@@ -27,7 +27,9 @@ DTYPES = ["float32", "float64"]
 # One worker builds it, for all tests.
 pytestmark = [
     pytest.mark.xdist_group("downstream"),
-    pytest.mark.skipif(not find_spec("Cython"), reason="needs Cython"),
+    pytest.mark.skipif(
+        not (find_spec("Cython") and find_spec("setuptools")), reason="needs Cython and setuptools"
+    ),
     pytest.mark.skipif(
         not shutil.which((sysconfig.get_config_var("CC") or "cl").split()[0]),
         reason="needs a C compiler",

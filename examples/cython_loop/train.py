@@ -4,6 +4,7 @@ The first run compiles layers.pyx, which takes a C compiler and some ten seconds
 """
 
 import argparse
+import sys
 from pathlib import Path
 from time import perf_counter
 
@@ -22,6 +23,7 @@ HIDDEN, BATCH, RATE = 128, 64, 0.2
 
 def compiled():
     """The module layers.pyx, built into build/."""
+    sys.path.append(fastact.get_include())  # Cython looks there; an editable install is elsewhere
     importers = pyximport.install(build_dir=Path(__file__).parent / "build")
     try:
         import layers
@@ -77,7 +79,9 @@ def main():
                 f"epoch {epoch + 1:3}: loss {np.mean(losses):.3f}, "
                 f"test accuracy {np.mean(found == label[test]):.1%}"
             )
-    print(f"the hidden layer's loops, forward and back: {np.median(seconds) / h.size * 1e9:.2f} ns an element")
+    print(
+        f"the hidden layer's loops, forward and back: {np.median(seconds) / h.size * 1e9:.2f} ns an element"
+    )
 
 
 if __name__ == "__main__":
