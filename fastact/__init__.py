@@ -26,8 +26,8 @@ __all__ = ["backend", "backends", *_names, *_aliases]
 
 
 def __getattr__(name):
-    if name == "diagnostics":  # imported when it is used
+    if name in ("diagnostics", "elementary"):  # imported when it is used
         from importlib import import_module
 
-        return import_module("fastact.diagnostics")
+        return import_module(f"fastact.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
