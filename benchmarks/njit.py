@@ -59,7 +59,9 @@ def main():
     parser.add_argument("--seconds", type=float, default=5, help="for each function (default: 5)")
     chosen = parser.parse_args()
     print(", ".join(f"{name}: {fact}" for name, fact in machine().items()))
-    print(f"\n{chosen.size} {chosen.dtype}; ratio: how many times as long as {sigmoid_loop.__name__}")
+    print(
+        f"\n{chosen.size} {chosen.dtype}; ratio: how many times as long as {sigmoid_loop.__name__}"
+    )
     size = SIZES[chosen.size]
     x = normal(size, chosen.dtype, 0)
     out = np.zeros_like(x)

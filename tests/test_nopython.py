@@ -227,41 +227,48 @@ def test_parameters_broadcast_and_do_not_widen():
         leaky_relu(x, slopes[:3])
 
 
-def bind(name, *args, **keywords):
-    """The types to which the template of a public function casts a call's arguments."""
+def known(name):
+    """What Numba knows a public function as."""
     context = numba.core.registry.cpu_target.typing_context
     context.refresh()
     (template,) = context.resolve_value_type(getattr(fastact, name)).templates
-    return template.function.bind(args, keywords)[0]
+    return template.function
 
 
-def test_every_function_takes_its_parameters_by_position_name_or_default(function):
-    names = [parameter.name for parameter in function.row.parameters]
-    inputs = [numba.float32] * len(function.operation.inputs)
-    given = [numba.float64] * len(names)
-    expected = [numba.float32] * function.nin
-    assert bind(function.name, *inputs, *given) == expected
-    assert bind(function.name, *inputs, **dict(zip(names, given))) == expected
-    if not function.row.required:
-        assert bind(function.name, *inputs) == expected
-    elif names:
-        with pytest.raises(numba.TypingError, match=rf"{function.name}\(\).*{names[-1]}"):
-            bind(function.name, *inputs)
-    with pytest.raises(numba.TypingError, match=rf"{function.name}\(\).*'where'"):
-        bind(function.name, *inputs, *given, where=numba.boolean)
+def cast(name, *args, **keywords):
+    """The types to which the arguments of a call are cast."""
+    return known(name).bind(args, keywords)[0]
 
 
-def test_every_function_promotes_as_ufuncs_do(function):
-    for name in "?bBhHiIlLqQfd":
-        dtype = numba.from_dtype(np.dtype(name))
-        expected = numba.from_dtype(np.result_type(np.tanh(np.zeros((), name)), np.float32))
-        assert set(bind(function.name, *[dtype] * function.nin)) == {expected}
+def test_parameters_by_position_by_name_and_by_default():
+    for function in FUNCTIONS:
+        names = [parameter.name for parameter in function.row.parameters]
+        inputs = [numba.float32] * len(function.operation.inputs)
+        given = [numba.float64] * len(names)
+        expected = [numba.float32] * function.nin
+        assert cast(function.name, *inputs, *given) == expected
+        assert cast(function.name, *inputs, **dict(zip(names, given))) == expected
+        if function.row.required:
+            with pytest.raises(numba.TypingError, match=rf"{function.name}\(\).*{names[0]}"):
+                cast(function.name, *inputs)
+        else:
+            assert cast(function.name, *inputs) == expected
+        with pytest.raises(numba.TypingError, match=rf"{function.name}\(\).*'where'"):
+            cast(function.name, *inputs, *given, where=numba.boolean)
+
+
+def test_promotion_is_that_of_ufuncs():
+    for function in FUNCTIONS:
+        for name in "?bBhHiIlLqQfd":
+            dtype = numba.from_dtype(np.dtype(name))
+            expected = np.result_type(np.tanh(np.zeros((), name)), np.float32)
+            found = cast(function.name, *[dtype] * function.nin)
+            assert found == [numba.from_dtype(expected)] * function.nin
 
 
 def test_aliases_are_known():
     for alias, name in aliases():
-        if not ACTIVATIONS.get(name, FUNCTIONS[0].row).parameters:
-            assert getattr(fastact, alias) is getattr(fastact, name)
+        assert known(alias) is known(name)
 
 
 BAD = {
@@ -277,13 +284,16 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-@pytest.mark.filterwarnings("ignore::numba.NumbaPendingDeprecationWarning")
-def test_wrong_operands_are_refused_by_name(function, bad):
+def test_wrong_operands_are_refused_by_name(bad):
+    """In the place of each input."""
     wrong = numba.typeof(bad)
-    for place in range(function.nin):
-        types = [wrong if i == place else numba.float64 for i in range(function.nin)]
-        with pytest.raises(numba.TypingError, match=rf"fastact\.{function.name}\(\): \w+ is "):
-            bind(function.name, *types)
+    for function in FUNCTIONS:
+        for place in range(function.nin):
+            types = [wrong if i == place else numba.float64 for i in range(function.nin)]
+            with pytest.raises(numba.TypingError) as caught:
+                cast(function.name, *types)
+            assert str(caught.value).startswith(f"fastact.{function.name}(): ")
+            assert f"{wrong};" in str(caught.value)
 
 
 def test_the_error_reaches_the_user():
