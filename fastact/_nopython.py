@@ -99,7 +99,7 @@ class _Function:
         given = {name: _plain(t) for name, t in given.items()}
         out = given.pop("out", types.none)
         for name, t in given.items():
-            if not _is_real(getattr(t, "dtype", t)):
+            if not _is_real(_element(t)):
                 raise self._error(
                     f"{name} is {t}; float32, float64, integers, bool and arrays of these are taken"
                 )
@@ -195,15 +195,17 @@ def _plain(t):
     return t.type if isinstance(t, types.Optional) else t
 
 
+def _element(t):
+    return t.dtype if isinstance(t, types.Array) else t
+
+
 def _is_real(t):
     return isinstance(t, (types.Boolean, types.Integer)) or t in _FLOATS
 
 
 def _promoted(operands):
     """The float of 32 or 64 bits that NumPy would compute in."""
-    return from_dtype(
-        np.result_type(np.float32, *(as_dtype(getattr(t, "dtype", t)) for t in operands))
-    )
+    return from_dtype(np.result_type(np.float32, *(as_dtype(_element(t)) for t in operands)))
 
 
 # Arrays --------------------------------------------------------------------------------------

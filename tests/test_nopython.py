@@ -22,7 +22,7 @@ from fastact.channels import channel_functions
 
 numba = pytest.importorskip("numba")
 
-from fastact import _nopython, elementary  # noqa: E402, after the check for Numba
+from fastact import _nopython, elementary
 
 _nopython.init()  # what the entry point does where the distribution is installed
 INSTALLED = any(
