@@ -131,7 +131,7 @@ def test_arrays(function):
 
     @numba.njit
     def call_out(inputs, out):
-        return f(*inputs, out=out)
+        return f(*(inputs + (out,)))
 
     assert_all_same(call(inputs), expected(*inputs))
     out = tuple(np.empty((3, 5), np.float32) for _ in range(function.nout))
@@ -153,7 +153,7 @@ def sigmoid(x):
 
 @numba.njit
 def sigmoid_into(x, out):
-    return fastact.sigmoid(x, out)
+    return fastact.sigmoid(x, out=out)
 
 
 @numba.njit
