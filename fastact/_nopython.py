@@ -30,9 +30,14 @@ from fastact.channels import channel_functions
 # Scalars are inlined, so that the user's loop is vectorised. Flags that a callee takes over from
 # its caller (fastmath, the error model) are set, for the formulas rely on rounding.
 #
-# Numba's cache keeps compiled functions under their qualified name: see `_named`.
+# Numba's cache keeps compiled functions under their qualified name: see `_Function._compiled`.
 
-_FLAGS = {"error_model": "numpy", "fastmath": False, "no_cpython_wrapper": True}
+_FLAGS = {
+    "error_model": "numpy",
+    "fastmath": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 
 @functools.cache
@@ -61,9 +66,7 @@ def _refuse(public, name):
         key = name
 
         def generic(self, args, kws):
-            raise errors.TypingError(
-                f"{name} is not elementwise and has no form for nopython code: call it outside"
-            )
+            raise errors.TypingError(f"{name}() has no form for nopython code: call it outside")
 
     templates.infer_global(public, types.Function(Template))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fastact.activations import Operation
 from fastact.backends._blockwise import Blockwise
+from fastact.backends.numba import maker  # ImportError, and what to install, without Numba
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,6 @@ __all__ = [*FUNCTIONS]
 
 
 def _ufunc(row):
-    from fastact.backends.numba import maker  # ImportError, and what to install, without Numba
-
     ufunc = Blockwise(
         row.name,
         f"{row.formula}, to {row.max_ulp} ulp, elementwise; the keywords are a `numpy.ufunc`'s.",
