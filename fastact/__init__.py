@@ -34,8 +34,8 @@ def get_include():
 
 
 def __getattr__(name):
-    if name == "diagnostics":  # imported when it is used
+    if name in ("diagnostics", "elementary"):  # imported when it is used
         from importlib import import_module
 
-        return import_module("fastact.diagnostics")
+        return import_module(f"fastact.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -61,7 +61,7 @@ def logit(p):
     return np.copysign(y, p - 0.5)
 
 
-#: See src/coefficients.py, "erf double"; highest degree first.
+#: See src/coefficients.py, "erf to 1 double"; highest degree first.
 _ERF = (
     -7.77946600012511385822e-10,
     1.37109790097102005686e-8,
