@@ -27,8 +27,9 @@ try:
     from autograd.numpy.numpy_boxes import ArrayBox
     from autograd.numpy.numpy_vjps import unbroadcast
 
-    ArrayBox.__array_ufunc__  # since 1.9
-except (ImportError, AttributeError) as error:
+    if not hasattr(ArrayBox, "__array_ufunc__"):
+        raise ImportError("this autograd is older")
+except ImportError as error:
     raise ImportError(
         'fastact.compat.autograd needs autograd 1.9 or later: pip install "fastact[autograd]"'
     ) from error
