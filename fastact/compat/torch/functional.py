@@ -127,9 +127,11 @@ class _PReLU(torch.autograd.Function):
 def _of_kernels(name, maker):
     """The function of tensors that a maker stands for."""
 
+    takes_dtype = "dtype" in inspect.signature(maker).parameters
+
     def function(input, *args, **kwargs):
         _check(name, input)
-        if kwargs.get("dtype") is not None:
+        if takes_dtype and kwargs.get("dtype") is not None:
             input = input.to(kwargs.pop("dtype"))
         kernels = maker(input, *args, **kwargs)
         if kernels.inplace:

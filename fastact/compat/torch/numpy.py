@@ -4,8 +4,9 @@ For each ``f(input, ...)`` of torch there is ``f_backward(grad, input, ...)``, t
 torch passes back. Both take NumPy's ``out=``, and dtypes are those of fastact's functions: integers
 give floats. torch itself is neither needed nor imported.
 
-Unlike torch's, these functions are exact in the tails, and parameters have fastact's domains
-(softplus needs beta > 0): a ValueError says which.
+Unlike torch's, these functions are exact in the tails, the derivative at NaN is NaN, and parameters
+have fastact's domains: softplus with beta <= 0, hardtanh with min_val >= max_val, a shrink with
+lambd < 0 and celu with alpha <= 0 are a ValueError.
 """
 
 # Design: a *maker* has the signature of torch's function and returns its `Kernels`, the passes with
@@ -17,8 +18,9 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Callable
 from functools import partial
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -187,13 +189,12 @@ def _cross_entropy(
 
     weight, label_smoothing and the deprecated size_average and reduce are not supported.
     """
-    unsupported = dict(
-        weight=weight,
-        size_average=size_average,
-        reduce=reduce,
-        label_smoothing=label_smoothing or None,
-    )
-    for argument, value in unsupported.items():
+    for argument, value in (
+        ("weight", weight),
+        ("size_average", size_average),
+        ("reduce", reduce),
+        ("label_smoothing", label_smoothing or None),
+    ):
         if value is not None:
             raise NotImplementedError(f"cross_entropy: {argument} is not supported, leave it out")
     if reduction not in ("none", "mean", "sum"):
