@@ -10,8 +10,9 @@ import pytest
 
 import fastact
 import fastact.backends
-from fastact.activations import ACTIVATIONS
+from fastact.activations import ACTIVATIONS, aliases, functions
 from fastact.axiswise import ROW_FUNCTIONS
+from fastact.channels import channel_functions
 
 autograd = pytest.importorskip("autograd")
 pytestmark = pytest.mark.xdist_group("autograd")
@@ -177,11 +178,14 @@ def test_keywords():
 
 
 def test_names():
-    """Those of the package: its own objects where autograd sees them, else wrapped."""
-    assert set(compat.__all__) == set(fastact.__all__) - {"backend", "backends"} | {"register"}
-    for name in compat.__all__[1:]:
-        f = getattr(compat, name)
-        assert name in ROW_FUNCTIONS or name.endswith("_backward") or f is getattr(fastact, name)
+    """Those of the tables: the package's own objects where autograd sees them, else wrapped."""
+    elementwise = [name for name, _, _ in (*functions(), *channel_functions())]
+    assert set(compat.__all__) == {*elementwise, *ROW_FUNCTIONS, *dict(aliases()), "register"}
+    for name in elementwise:
+        f = getattr(fastact, name)
+        is_ufunc = not re.fullmatch("bias_.*_backward|prelu_weight_backward", name)
+        assert (getattr(compat, name) is f) == is_ufunc
+    assert compat.expit is fastact.sigmoid
     np.testing.assert_array_equal(compat.softmax(X), fastact.softmax(X))
 
 
