@@ -1,6 +1,7 @@
 """torch.nn.functional's names, on arrays and on tensors, against torch itself."""
 
 import inspect
+import pickle
 import re
 import subprocess
 import sys
@@ -202,7 +203,9 @@ def test_signatures(name):
 
     expected = parameters(signature_of(getattr(theirs, name)))
     for module in ours, arrays:
-        assert parameters(inspect.signature(getattr(module, name))) == expected
+        f = getattr(module, name)
+        assert parameters(inspect.signature(f)) == expected
+        assert pickle.loads(pickle.dumps(f)) is f
 
 
 @every_call
@@ -427,6 +430,12 @@ def test_without_torch():
     assert re.search(r"ImportError: .*pip install \"fastact\[torch\]\"", done.stderr), done.stderr
     done = run("import sys, fastact.compat.torch.numpy; assert 'torch' not in sys.modules")
     assert not done.returncode, done.stderr
+
+
+def test_bfloat16_without_ml_dtypes(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    with pytest.raises(ImportError, match=r'ml_dtypes: pip install "fastact\[torch\]"'):
+        ours.relu(X.bfloat16())
 
 
 def test_training():
