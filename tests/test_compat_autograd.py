@@ -128,15 +128,15 @@ def test_backward_is_linear_in_the_gradient(row):
 def test_weights_and_biases(namespace):
     x = np.stack([X, X[::-1]])
     for weight in 0.25, np.array([0.1, 0.2, -0.3, 0.4]), X[:, :1]:
-        check_grads(namespace.prelu, order=1)(x, weight)
-        check_grads(namespace.prelu, order=1)(X[0], weight)
+        check_grads(namespace.prelu, (0, 1), order=1)(x, weight)
+        check_grads(namespace.prelu, (0, 1), order=1)(X[0], weight)
     for row in ACTIVATIONS.values():
         if row.fused_bias:
             f = getattr(namespace, "bias_" + row.name)
             for b in 0.25, np.array([0.1, 0.2, -0.3, 0.4]), X[:, :1], x:
-                check_grads(f, order=1)(X, b)
+                check_grads(f, (0, 1), order=1)(X, b)
             with pytest.raises(TypeError, match=f"{f.__name__}_backward has no gradient by"):
-                check_grads(f, modes=["rev"], order=2)(X, X)
+                check_grads(f, (0, 1), modes=["rev"], order=2)(X, X)
 
 
 AXISWISE = [name for name in ROW_FUNCTIONS if name + "_backward" in ROW_FUNCTIONS]
