@@ -170,7 +170,7 @@ def _with_defaults(ufunc, row, operation):
             condition(ufunc.__name__, dict(zip(names, given)))
         if out is not None:
             keywords["out"] = out
-        given = _in_dtype_of_frames(args[:count], given)
+        given = in_dtype_of_frames(args[:count], given)
         return ufunc(*args[:count], *given, **keywords)
 
     function = of_one if count == 1 else of_two
@@ -202,7 +202,7 @@ def call_each_output(ufuncs, args, keywords, error):
     return tuple(ufunc(*args, out=output, **keywords) for ufunc, output in zip(ufuncs, out))
 
 
-def _in_dtype_of_frames(operands, given):
+def in_dtype_of_frames(operands, given):
     """Parameters beside a DataFrame in its float dtype, for pandas takes numbers for float64."""
     for x in operands:
         if hasattr(x, "dtypes") and not hasattr(x, "dtype"):

@@ -11,12 +11,12 @@ from pathlib import Path
 
 os.environ["FASTACT_BACKEND"] = "numpy"  # all have the same names and signatures
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-import fastact  # noqa: E402
-from fastact.activations import aliases, functions  # noqa: E402
-from fastact.axiswise import ROW_FUNCTIONS  # noqa: E402
-from fastact.channels import channel_functions  # noqa: E402
+import fastact
+from fastact.activations import aliases, functions
+from fastact.axiswise import ROW_FUNCTIONS
+from fastact.channels import channel_functions
 
 STUB = Path(__file__).parent.parent / "fastact" / "__init__.pyi"
 

@@ -245,6 +245,7 @@ def test_bias_keeps_type_and_labels(label, kind):
                 if not (isinstance(kind, Masked) and operation.name(row) == f"bias_{row.name}"):
                     own = type(result) is type(wrapped[0])
                     found = kind.values(result) if own else np.asarray(result)
+                    assert found.dtype == np.float32
                     np.testing.assert_allclose(
                         found.reshape(same.shape), same, rtol=2e-6, atol=1e-6
                     )

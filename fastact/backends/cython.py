@@ -10,7 +10,7 @@ from fastact.activations import functions
 from fastact.tiers import TIERS
 
 if TYPE_CHECKING:
-    from fastact import *  # noqa: F403
+    from fastact import *
 
 
 def built():

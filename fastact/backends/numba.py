@@ -9,7 +9,7 @@ from fastact.backends._blockwise import public_functions
 from fastact.backends._rowwise import row_functions
 
 if TYPE_CHECKING:
-    from fastact import *  # noqa: F403
+    from fastact import *
 
 if importlib.util.find_spec("numba") is None:
     raise ImportError(

@@ -23,7 +23,7 @@ from fastact.backends._numpy_elementary import (
 from fastact.backends._rowwise import row_functions
 
 if TYPE_CHECKING:
-    from fastact import *  # noqa: F403
+    from fastact import *
 
 # Design: a formula computes what the value and the derivative share and returns two
 # functions, one for the rest of each; an operation calls those that it needs. float32 is
