@@ -12,7 +12,15 @@ from fastact.activations import ACTIVATIONS
 
 @dataclass(frozen=True)
 class Preset:
-    """Thresholds by a name that people know."""
+    """Thresholds by a name that people know.
+
+    Examples
+    --------
+    >>> from fastact.diagnostics import PRESETS, Preset
+    >>> PRESETS["sagemaker"].dead
+    0.5
+    >>> strict = Preset("strict", dead=0.01)  # for ``Monitor(..., preset=strict)``
+    """
 
     name: str
     #: What makes a unit dead: "silent" (flat on all examples but a share of `activity`), "near
@@ -69,6 +77,15 @@ def flat_regions(name, flatness):
 
     From the row's `saturates` and the derivative itself: beyond the ends it stays at most
     `flatness` times its largest size. An end is the last float of the region.
+
+    Examples
+    --------
+    >>> from fastact.diagnostics import flat_regions
+    >>> flat_regions("relu", 0.01)
+    (0.0, nan)
+    >>> low, high = flat_regions("tanh", 0.01)
+    >>> round(low, 3), round(high, 3)
+    (-2.993, 2.993)
     """
     row = ACTIVATIONS[name]
 
