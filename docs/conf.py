@@ -36,16 +36,9 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
 html_title = "fastact"
-html_theme = "pydata_sphinx_theme"
+html_theme = "furo"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["fastact.css"]
 html_extra_path = [str(ROOT / "benchmarks" / "results" / "lecture.html")]
 html_show_sourcelink = False
-html_theme_options = {
-    "show_version_warning_banner": False,
-    "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc"],
-    "footer_start": ["copyright"],
-    "footer_end": ["sphinx-version"],
-}

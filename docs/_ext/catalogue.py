@@ -13,13 +13,14 @@ import latexify.codegen.expression_codegen as codegen
 import numpy as np
 from _svg import svg
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sphinx.util import rst
 
 import fastact
 from fastact.activations import ACTIVATIONS, OPERATIONS
 from fastact.axiswise import ROW_FUNCTIONS
 from fastact.channels import channel_functions
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 COSTS = {
     "copy": "that of a copy",
     "max": "comparisons, sums and products",
@@ -64,8 +65,16 @@ def tex(text):
     """An expression of the table in TeX."""
     tree = Textbook().visit(expression(text))
     result = codegen.ExpressionCodegen(use_math_symbols=True).visit(tree)
-    # Names of several letters in one piece.
-    return result.replace(r"\mathrm{inf}", r"\infty").replace(r"\mathrm{", r"\operatorname{")
+    for before, after in {
+        r"\mathopen{}": "",
+        r"\mathclose{}": "",
+        r"\mathrm{inf}": r"\infty",
+        r"\mathrm{": r"\text{",  # a name of several letters, in one piece
+        r"\_": "_",
+        r"\log": r"\, \log",
+    }.items():
+        result = result.replace(before, after)
+    return result
 
 
 def plot(row):
@@ -92,10 +101,11 @@ def errors(row):
     worst = {}
     for record in read("accuracy.json")["errors"]:
         if record["function"] == row.name and accuracy_table.is_fastact(record["implementation"]):
-            key = record["operation"], record["dtype"]
-            if key not in worst or record["max_ulp"] > worst[key]["max_ulp"]:
-                worst[key] = record
-    return [record for _, record in sorted(worst.items(), key=lambda item: item[0][0] != "value")]
+            if record["max_ulp"] is None:
+                record["max_ulp"] = float("inf")  # an infinity or NaN where there should be none
+            key = record["operation"] != "value", record["dtype"]
+            worst[key] = max(worst.get(key, record), record, key=lambda found: found["max_ulp"])
+    return [worst[key] for key in sorted(worst)]
 
 
 def costs(row):
@@ -113,7 +123,15 @@ def costs(row):
 
 
 def read(name):
-    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+    return json.loads((BENCHMARKS / "results" / name).read_text(encoding="utf-8"))
+
+
+def scripts():
+    """The benchmarks that can be run, by name, each with what its docstring says."""
+    for path in sorted(BENCHMARKS.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if any(getattr(node, "name", None) == "main" for node in tree.body):
+            yield path.name, ast.get_docstring(tree)
 
 
 def write(app):
@@ -127,6 +145,7 @@ def write(app):
     )
     environment.filters |= {
         "infinity": lambda end: "+∞" if end > 0 else "−∞",
+        "rst": rst.escape,
         "tex": tex,
         "ulp": lambda ulp: f"{ulp} ulp" if ulp else "half an ulp (rounded correctly)",
         "underline": lambda text: "=" * len(text),
@@ -146,6 +165,9 @@ def write(app):
         for row in ACTIVATIONS.values()
     }
     pages["catalogue/index.rst"] = "catalogue.rst", {"rows": ACTIVATIONS.values()}
+    pages["explanation/measured.rst"] = "measured.rst", {"scripts": dict(scripts())}
+    statements = read("lecture.json")["statements"]
+    pages["explanation/lecture.rst"] = "lecture.rst", {"statements": statements}
     channels = [name for name, _, _ in channel_functions()]
     for name, title, text, names in (
         ("rows", "Functions over an axis", ROWS, ROW_FUNCTIONS),

@@ -23,9 +23,9 @@ class Preset:
     """
 
     name: str
-    #: What makes a unit dead: "silent" (flat on all examples but a share of `activity`), "near
-    #: zero" (outputs <= `near` on all examples), or "dormant" (its mean |output| is at most
-    #: `dormant` of the layer's mean).
+    #: What makes a unit dead: "silent" (flat on all examples but a share of ``activity``),
+    #: "near zero" (outputs <= ``near`` on all examples), or "dormant" (its mean abs(output) is at
+    #: most ``dormant`` of the layer's mean).
     criterion: str = "silent"
     activity: float = 0.0
     near: float = 0.05
@@ -42,7 +42,7 @@ class Preset:
     #: A layer's gradient norm over the next layer's: the geometric mean over the network.
     vanishing: float = 1 / 3
     exploding: float = 3.0
-    #: A mean |gradient| below this has vanished, whatever the other layers' are.
+    #: A mean abs(gradient) below this has vanished, whatever the other layers' are.
     least_gradient: float = 0.0
     #: The norm of an update over that of the weights.
     update: tuple[float, float] = (1e-6, 0.1)
