@@ -147,7 +147,7 @@ def write(app):
         "infinity": lambda end: "+∞" if end > 0 else "−∞",
         "rst": rst.escape,
         "tex": tex,
-        "ulp": lambda ulp: f"{ulp} ulp" if ulp else "half an ulp (rounded correctly)",
+        "ulp": lambda ulp: f"{ulp} ulp" if ulp else "rounded correctly",
         "underline": lambda text: "=" * len(text),
     }
     environment.globals |= {
