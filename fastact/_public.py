@@ -7,6 +7,8 @@ from contextlib import suppress
 
 import numpy as np
 
+from fastact import _examples
+
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 _OPERAND_DOCS = {
@@ -58,7 +60,7 @@ def docstring(row, operation):
         errors.append(
             f"ValueError\n    Unless {conditions}; in arrays, NaN where it does not hold."
         )
-    notes = [f"f(x) = {row.formula}"]
+    notes = [f"``f(x) = {row.formula}`` [1]_"]
     if row.kinks and operation.suffix:
         notes += [f"At x = {x} the derivative is taken as {slope}." for x, slope in row.kinks]
     value, derivative = row.max_ulp
@@ -83,6 +85,7 @@ def docstring(row, operation):
             _section("Raises", errors),
             "Notes\n-----\n" + "\n\n".join(notes),
             _section("References", [f".. [1] {row.reference}"]),
+            _section("Examples", _examples.elementwise(row, operation)),
         ]
     )
 

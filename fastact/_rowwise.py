@@ -80,7 +80,9 @@ def docstring(row, function):
     if row.activation:
         errors.append("ValueError\n    For an axis of odd length.")
     returns = [f"{formula} : ndarray or scalar" for formula in row.formulas]
-    notes = [f"Computes {', '.join(f'``{formula}``' for formula in row.formulas)} for each row."]
+    notes = [
+        f"Computes {', '.join(f'``{formula}``' for formula in row.formulas)} for each row [1]_."
+    ]
     if row.special:
         notes.append(row.special)
     for ulp, magnitude in zip(row.max_ulp, row.magnitudes):
@@ -96,6 +98,7 @@ def docstring(row, function):
         "Raises": "\n".join(errors),
         "Notes": "\n\n".join(notes),
         "References": f".. [1] {row.reference}",
+        "Examples": "\n".join(row.example),
     }
     return f"{row.name}: {row.summary}.\n\n" + "\n\n".join(
         f"{title}\n{'-' * len(title)}\n{text}" for title, text in sections.items()

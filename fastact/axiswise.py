@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fastact import _examples
 from fastact.activations import ACTIVATIONS
 
 _BRIDLE = (
@@ -48,6 +49,8 @@ class RowFunction:
     #: Promised maximal error of each output in ulp of the float32 or float64 result.
     max_ulp: tuple[int, ...]
     reference: str
+    #: The docstring's example: lines.
+    example: tuple[str, ...]
     #: Whose ulp is promised where the formula subtracts, "" for the output's own.
     magnitudes: tuple[str, ...] = ("",)
     #: What comes of rows with infinities, NaN or nothing in them.
@@ -81,6 +84,7 @@ _LOSS_GRADIENT_MAGNITUDE = "sum(p) * softmax(logits) + p"
 
 def _gated(name, activation, reference):
     """The rows of one gated unit."""
+    example, backward_example = map(tuple, _examples.gated(name, ACTIVATIONS[activation]))
     yield RowFunction(
         name=name,
         summary=f"the half a of the axis, gated by {activation} of the other half b",
@@ -88,6 +92,7 @@ def _gated(name, activation, reference):
         formulas=(f"a * {activation}(b)",),
         max_ulp=(1 + ACTIVATIONS[activation].max_ulp[0],),
         reference=reference,
+        example=example,
         activation=activation,
     )
     yield RowFunction(
@@ -97,6 +102,7 @@ def _gated(name, activation, reference):
         formulas=(f"concatenate(grad * {activation}(b), grad * a * {activation}'(b))",),
         max_ulp=(2 + ACTIVATIONS[activation].max_ulp[1],),
         reference=reference,
+        example=backward_example,
         activation=activation,
     )
 
@@ -121,6 +127,11 @@ ROW_FUNCTIONS = {
             max_ulp=(4,),
             special=_UNDEFINED,
             reference=_BRIDLE,
+            example=(
+                ">>> fastact.softmax([[1.0, 1.0], [0.0, 1000.0]])",
+                "array([[0.5, 0.5],",
+                "       [0. , 1. ]])",
+            ),
         ),
         RowFunction(
             name="softmax_backward",
@@ -131,6 +142,10 @@ ROW_FUNCTIONS = {
             magnitudes=("softmax(x) * (abs(grad) + sum(abs(grad) * softmax(x)))",),
             special=_UNDEFINED,
             reference=_BRIDLE,
+            example=(
+                ">>> fastact.softmax_backward([1.0, 0.0], [2.0, 2.0])",
+                "array([ 0.25, -0.25])",
+            ),
         ),
         RowFunction(
             name="softmax_backward_from_output",
@@ -140,6 +155,10 @@ ROW_FUNCTIONS = {
             max_ulp=(3,),
             magnitudes=("abs(y) * (abs(grad) + sum(abs(grad * y)))",),
             reference=_BRIDLE,
+            example=(
+                ">>> fastact.softmax_backward_from_output([1.0, 0.0], [0.5, 0.5])",
+                "array([ 0.25, -0.25])",
+            ),
         ),
         RowFunction(
             name="log_softmax",
@@ -149,6 +168,11 @@ ROW_FUNCTIONS = {
             max_ulp=(4,),
             special=_UNDEFINED + " An element of -inf in a finite row gives -inf.",
             reference=_BLANCHARD,
+            example=(
+                ">>> fastact.log_softmax([[1.0, 1.0], [0.0, 2.0]]).round(4)",
+                "array([[-0.6931, -0.6931],",
+                "       [-2.1269, -0.1269]])",
+            ),
         ),
         RowFunction(
             name="log_softmax_backward",
@@ -159,6 +183,10 @@ ROW_FUNCTIONS = {
             magnitudes=("abs(grad) + softmax(x) * sum(abs(grad))",),
             special=_UNDEFINED,
             reference=_BLANCHARD,
+            example=(
+                ">>> fastact.log_softmax_backward([1.0, 0.0], [2.0, 2.0])",
+                "array([ 0.5, -0.5])",
+            ),
         ),
         RowFunction(
             name="log_softmax_backward_from_output",
@@ -168,6 +196,10 @@ ROW_FUNCTIONS = {
             max_ulp=(4,),
             magnitudes=("abs(grad) + exp(y) * sum(abs(grad))",),
             reference=_BLANCHARD,
+            example=(
+                ">>> fastact.log_softmax_backward_from_output([1.0, 0.0], np.log([0.5, 0.5])).round(4)",
+                "array([ 0.5, -0.5])",
+            ),
         ),
         RowFunction(
             name="logsumexp",
@@ -178,6 +210,10 @@ ROW_FUNCTIONS = {
             magnitudes=("max(abs(max(x)), abs(log(sum(exp(x)))))",),
             special=_EXTENDED,
             reference=_BLANCHARD,
+            example=(
+                ">>> fastact.logsumexp([[0.0, 0.0], [5.0, 5.0]]).round(4)",
+                "array([0.6931, 5.6931])",
+            ),
         ),
         RowFunction(
             name="logsumexp_backward",
@@ -187,6 +223,10 @@ ROW_FUNCTIONS = {
             max_ulp=(5,),
             special=_UNDEFINED,
             reference=_BLANCHARD,
+            example=(
+                ">>> fastact.logsumexp_backward(2.0, [1000.0, 1000.0])",
+                "array([1., 1.])",
+            ),
         ),
         RowFunction(
             name="softmax_cross_entropy",
@@ -197,6 +237,10 @@ ROW_FUNCTIONS = {
             magnitudes=(_LOSS_MAGNITUDE,),
             special=_LOSS,
             reference=_BRIDLE,
+            example=(
+                ">>> fastact.softmax_cross_entropy([[2.0, 2.0], [0.0, 1000.0]], [0, 1]).round(4)",
+                "array([0.6931, 0.    ])",
+            ),
         ),
         RowFunction(
             name="softmax_cross_entropy_derivative",
@@ -207,6 +251,10 @@ ROW_FUNCTIONS = {
             magnitudes=(_LOSS_GRADIENT_MAGNITUDE,),
             special=_LOSS,
             reference=_BRIDLE,
+            example=(
+                ">>> fastact.softmax_cross_entropy_derivative([[2.0, 2.0]], [0])",
+                "array([[-0.5,  0.5]])",
+            ),
         ),
         RowFunction(
             name="softmax_cross_entropy_with_derivative",
@@ -217,6 +265,13 @@ ROW_FUNCTIONS = {
             magnitudes=(_LOSS_MAGNITUDE, _LOSS_GRADIENT_MAGNITUDE),
             special=_LOSS,
             reference=_BRIDLE,
+            example=(
+                ">>> loss, slope = fastact.softmax_cross_entropy_with_derivative([[2.0, 2.0]], [0])",
+                ">>> loss.round(4)",
+                "array([0.6931])",
+                ">>> slope",
+                "array([[-0.5,  0.5]])",
+            ),
         ),
         RowFunction(
             name="softmax_cross_entropy_backward",
@@ -227,6 +282,10 @@ ROW_FUNCTIONS = {
             magnitudes=(f"abs(grad) * ({_LOSS_GRADIENT_MAGNITUDE})",),
             special=_LOSS,
             reference=_BRIDLE,
+            example=(
+                ">>> fastact.softmax_cross_entropy_backward([3.0], [[2.0, 2.0]], [0])",
+                "array([[-1.5,  1.5]])",
+            ),
         ),
         *(row for gated in _GATED for row in _gated(*gated)),
     )

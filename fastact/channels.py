@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastact import _public
+from fastact import _examples, _public
 from fastact._public import _section, overrides
 from fastact.activations import ACTIVATIONS, Operation
 from fastact.backends._blockwise import _WEAK, Blockwise, _overlap
@@ -400,7 +400,12 @@ def docstring(row, operation):
         for parameter in operation.parameters(row)
     ]
     call = ", ".join((*operation.inputs, *names))
-    notes = [f"f(x) = {row.formula}"]
+    if operation is WEIGHT_BACKWARD:
+        example = [">>> fastact.prelu_weight_backward([1.0, 2.0], [-3.0, 4.0], [0.25, 0.5])"]
+        example += ["array([-3.,  0.])"]
+    else:
+        example = _examples.biased(row, operation)
+    notes = [f"``f(x) = {row.formula}`` [1]_"]
     if operation is BIAS:
         operands.append(
             "out, where, casting, order, dtype, subok : optional\n"
@@ -452,5 +457,6 @@ def docstring(row, operation):
             ),
             "Notes\n-----\n" + "\n\n".join(notes),
             _section("References", [f".. [1] {row.reference}"]),
+            _section("Examples", example),
         ]
     )

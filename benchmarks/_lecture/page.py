@@ -1,42 +1,14 @@
 """The page: every statement with its numbers, verdict and plot, in one file without a network."""
 
-import io
 from html import escape
 
-import matplotlib
-from matplotlib.figure import Figure
+from _svg import svg
 
 from .statement import FAILS, HOLDS, LIMITED
 
-# Design: the plots are inline SVG. Text and axes are drawn in a colour that stands for the page's
-# own (`INK`), which the page's style sets for light and dark; the lines' colours are legible on
-# both. A Content-Security-Policy forbids every request, so that none can slip in.
+# Design: the plots are inline SVG in the page's colours. A Content-Security-Policy forbids every
+# request, so that none can slip in.
 
-INK = "#010203"
-STYLE = {
-    "svg.fonttype": "none",  # text stays text: smaller, searchable, in the page's font
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.prop_cycle": matplotlib.cycler(
-        color=["#2f7ed8", "#e07b00", "#2aa15a", "#d64550", "#8d6cd1", "#a0723c"]
-    ),
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "legend.framealpha": 0,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "grid.color": INK,
-    **{
-        name: INK
-        for name in (
-            "text.color",
-            "axes.edgecolor",
-            "axes.labelcolor",
-            "xtick.color",
-            "ytick.color",
-        )
-    },
-}
 CLASSES = {HOLDS: "holds", LIMITED: "limited", FAILS: "fails"}
 
 HEAD = """<!DOCTYPE html>
@@ -114,22 +86,5 @@ def _section(statement, result):
         f"<p>{_verdict(result)}</p>\n<p>{escape(result.measured)}</p>\n"
         + (f"<ul>{limits}</ul>\n" if limits else "")
         + known
-        + f"<figure>{svg(result.draw, statement)}</figure>\n</section>\n"
+        + f"<figure>{svg(result.draw, statement.key, statement.text)}</figure>\n</section>\n"
     )
-
-
-def svg(draw, statement):
-    """A plot as an inline SVG in the page's colours."""
-    # The salt makes the ids of each plot its own, and the same in every run.
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": statement.key}):
-        figure = Figure(figsize=(8, 3.2), layout="constrained")
-        draw(figure)
-        file = io.StringIO()
-        figure.savefig(
-            file,
-            format="svg",
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )
-    text = file.getvalue()
-    label = f'<svg role="img" aria-label="{escape(statement.text)}" '
-    return label + text[text.index("<svg") + 5 :].replace(INK, "currentColor")

@@ -12,12 +12,20 @@ from fastact.activations import ACTIVATIONS
 
 @dataclass(frozen=True)
 class Preset:
-    """Thresholds by a name that people know."""
+    """Thresholds by a name that people know.
+
+    Examples
+    --------
+    >>> from fastact.diagnostics import PRESETS, Preset
+    >>> PRESETS["sagemaker"].dead
+    0.5
+    >>> strict = Preset("strict", dead=0.01)  # for ``Monitor(..., preset=strict)``
+    """
 
     name: str
-    #: What makes a unit dead: "silent" (flat on all examples but a share of `activity`), "near
-    #: zero" (outputs <= `near` on all examples), or "dormant" (its mean |output| is at most
-    #: `dormant` of the layer's mean).
+    #: What makes a unit dead: "silent" (flat on all examples but a share of ``activity``),
+    #: "near zero" (outputs <= ``near`` on all examples), or "dormant" (its mean abs(output) is at
+    #: most ``dormant`` of the layer's mean).
     criterion: str = "silent"
     activity: float = 0.0
     near: float = 0.05
@@ -34,7 +42,7 @@ class Preset:
     #: A layer's gradient norm over the next layer's: the geometric mean over the network.
     vanishing: float = 1 / 3
     exploding: float = 3.0
-    #: A mean |gradient| below this has vanished, whatever the other layers' are.
+    #: A mean abs(gradient) below this has vanished, whatever the other layers' are.
     least_gradient: float = 0.0
     #: The norm of an update over that of the weights.
     update: tuple[float, float] = (1e-6, 0.1)
@@ -69,6 +77,15 @@ def flat_regions(name, flatness):
 
     From the row's `saturates` and the derivative itself: beyond the ends it stays at most
     `flatness` times its largest size. An end is the last float of the region.
+
+    Examples
+    --------
+    >>> from fastact.diagnostics import flat_regions
+    >>> flat_regions("relu", 0.01)
+    (0.0, nan)
+    >>> low, high = flat_regions("tanh", 0.01)
+    >>> round(low, 3), round(high, 3)
+    (-2.993, 2.993)
     """
     row = ACTIVATIONS[name]
 

@@ -26,7 +26,15 @@ PLOTTED = (("dead", "linear"), ("saturated", "linear"), ("grad", "log"), ("updat
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong: where, what, how much, and the limit that it passes."""
+    """Something wrong: where, what, how much, and the limit that it passes.
+
+    Examples
+    --------
+    >>> from fastact.diagnostics import Finding
+    >>> finding = Finding("h1", "dead", 0.5, 0.1, "h1: 50 % of the units are dead")
+    >>> finding.value > finding.threshold
+    True
+    """
 
     layer: str
     kind: str
@@ -152,6 +160,15 @@ class Report:
     rows : list of dict
         The numbers of each layer.
     findings : list of Finding
+
+    Examples
+    --------
+    >>> from fastact.diagnostics import Monitor
+    >>> monitor = Monitor({"h1": "tanh"})
+    >>> monitor.layer("h1", np.linspace(-2, 2, 400).reshape(100, 4))
+    >>> report = monitor.report()
+    >>> report.rows[0]["dead"], report.findings
+    (0.0, [])
     """
 
     def __init__(self, rows, findings):

@@ -39,6 +39,16 @@ class LayerStatistics:
     grad_nonfinite, grad_abs, grad_square : ndarray
         For each unit how many gradients were NaN or infinite, and the sums of the others' sizes
         and squares.
+
+    Examples
+    --------
+    >>> from fastact.diagnostics import LayerStatistics
+    >>> seen = LayerStatistics(units=2, low=0.0)
+    >>> z = np.array([[-1.0, 2.0], [-3.0, -4.0]])
+    >>> seen.update(z, np.maximum(z, 0.0))
+    array([0, 1])
+    >>> seen.below, seen.mean
+    (array([2, 1]), array([0., 1.]))
     """
 
     def __init__(self, units, low=np.nan, high=np.nan, near=np.nan):
