@@ -6,6 +6,7 @@ where they lose digits too. Parameters have their typical values.
 
 import ast
 import math
+from types import MappingProxyType
 
 DERIVATIVES = {
     "identity": "1",
@@ -65,12 +66,10 @@ class _Simplify(ast.NodeTransformer):
         node = self._folded(self.generic_visit(node))
         if not isinstance(node, ast.BinOp):
             return node
-        if isinstance(node.op, ast.Mult) and _is(node.left, 1):
-            return node.right
-        if isinstance(node.op, (ast.Mult, ast.Div)) and _is(node.right, 1):
+        if isinstance(node.op, ast.Mult):
+            return _product(node.left, node.right)
+        if isinstance(node.op, ast.Div) and _is(node.right, 1):
             return node.left
-        if isinstance(node.op, ast.Mult) and _is(node.left, -1):
-            return ast.UnaryOp(ast.USub(), node.right)
         if isinstance(node.op, ast.Pow) and _is(node.right, 3):
             square = ast.BinOp(node.left, ast.Mult(), node.left)
             return ast.BinOp(square, ast.Mult(), node.left)
@@ -119,16 +118,35 @@ class Constants(ast.NodeTransformer):
         return ast.Name(name, ast.Load())
 
 
+def _product(a, b):
+    for factor, other in ((a, b), (b, a)):
+        if _is(factor, 1):
+            return other
+        if _is(factor, -1):
+            return ast.UnaryOp(ast.USub(), other)
+    return ast.BinOp(a, ast.Mult(), b)
+
+
 def _call(name, *arguments):
     return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
-def trees(row):
-    """Syntax trees of value and derivative, with typical parameters."""
-    return tuple(
-        _Simplify(row).visit(ast.parse(text, mode="eval").body)
-        for text in (row.formula, DERIVATIVES[row.name])
+def trees(row, values=MappingProxyType({}), derivatives=MappingProxyType({})):
+    """Syntax trees of value, derivative and gradient, with typical parameters.
+
+    `values` and `derivatives` have forms that suit a peer better.
+    """
+    texts = values.get(row.name, row.formula), derivatives.get(row.name, DERIVATIVES[row.name])
+    value, derivative = (
+        _Simplify(row).visit(ast.parse(text, mode="eval").body) for text in texts
     )
+    grad = ast.Name("grad", ast.Load())
+    return value, derivative, _product(derivative, grad)
+
+
+def uses(tree, *names):
+    """Whether one of the names occurs."""
+    return any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(tree))
 
 
 def function(tree, arguments, namespace):

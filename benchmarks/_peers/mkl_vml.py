@@ -100,7 +100,7 @@ class MKL(Peer):
         function = getattr(self.library, f"vm{'s' if dtype == np.float32 else 'd'}{name}")
         function.restype = None
         converted = [
-            ctypes.c_void_p(arrays[a].ctypes.data) if isinstance(a, str) else scalar(a)
+            arrays[a].ctypes.data_as(ctypes.c_void_p) if isinstance(a, str) else scalar(a)
             for a in inputs
         ]
         return function, (ctypes.c_int(arrays["x"].size), *converted, MODE)
