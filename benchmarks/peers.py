@@ -26,7 +26,7 @@ from fastact.backends import implementations
 try:
     import _comparison
     from _cells import DISTRIBUTIONS, DTYPES, Block
-    from _peers import installed
+    from _peers import PEERS, available, load
     from rich.console import Console
     from rich.progress import Progress, TimeElapsedColumn
 except ImportError as error:
@@ -111,7 +111,7 @@ def options(arguments):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    found = list(installed())
+    found = available()
 
     def names(option, choices, default, told="all"):
         parser.add_argument(
@@ -164,13 +164,13 @@ def main(arguments=None):
     console = Console()
     if not console.is_terminal:
         console = Console(width=170)  # a file has no width of its own
-    peers = {name: peer for name, peer in installed().items() if name in chosen.peers}
+    peers = load(chosen.peers)
     held = [name for name, peer in peers.items() if not peer.can_be_held]
     if tier not in (None, best_tier()) and held:
         console.print(f"Left out, for they cannot be held to {tier}: {', '.join(held)}.")
         peers = {name: peer for name, peer in peers.items() if name not in held}
-    facts = machine() | {"tier": fastact.tier if hasattr(fastact, "tier") else tier}
-    facts |= {name: version(peer.distribution) for name, peer in peers.items()}
+    facts = machine() | {"tier": tier or best_tier()}
+    facts |= {name: version(PEERS[name][1][0]) for name in peers}
     console.print(", ".join(f"{name}: {fact}" for name, fact in facts.items()), "", highlight=False)
     if (facts["load"] or 0) > facts["cpus"] / 2:
         console.print("[bold]The machine is busy[/]: large arrays share its memory and caches.\n")

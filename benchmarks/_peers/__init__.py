@@ -6,20 +6,20 @@ A peer is asked for a `Call`: an operation of a row of the table, made ready on 
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from importlib.util import find_spec
 
 import numpy as np
+from _measure import version
 
-#: The modules here by the package that they need.
-MODULES = {
-    "numpy": "numpy_idiom",
-    "scipy": "scipy_special",
-    "numexpr": "numexpr_formulas",
-    "numba": "numba_formulas",
-    "torch": "pytorch",
-    "jax": "jax_nn",
-    "onnxruntime": "onnx_runtime",
-    "mkl": "mkl_vml",
+#: By the name that tables have: the module here, and the distributions that it needs.
+PEERS = {
+    "NumPy idiom": ("numpy_idiom", ["numpy"]),
+    "SciPy": ("scipy_special", ["scipy"]),
+    "numexpr": ("numexpr_formulas", ["numexpr"]),
+    "Numba": ("numba_formulas", ["numba"]),
+    "PyTorch": ("pytorch", ["torch"]),
+    "JAX": ("jax_nn", ["jax"]),
+    "ONNX Runtime": ("onnx_runtime", ["onnxruntime", "onnx"]),
+    "oneMKL VML": ("mkl_vml", ["mkl"]),
 }
 
 
@@ -58,51 +58,42 @@ class Operands:
 
 
 class Peer:
-    """A library. A subclass makes the calls of its operations, or None where it has none."""
+    """A library, on one thread. A subclass makes the calls of what it has of the table."""
 
-    #: As tables call it, and its distribution.
-    name = distribution = ""
-    #: How it gives results if not into preallocated arrays.
+    #: What it cannot write into arrays that it is given.
     allocates = ""
     #: Whether a variable can keep it from instructions that the machine has.
     can_be_held = True
+
+    def call(self, row, suffix, operands):
+        """The call of the operation of this suffix of a row of the table; None if it has none."""
+        raise NotImplementedError
 
     def has_from_output(self, row):
         """Whether it has a backward kernel that starts from the output."""
         return False
 
-    def call(self, row, suffix, operands):
-        """The call of the operation of this suffix of a row of the table, or None."""
-        prepare = {
-            "": self.forward,
-            "_derivative": self.derivative,
-            "_with_derivative": self.with_derivative,
-            "_backward": self.backward,
-        }
-        return prepare[suffix](row, operands) if suffix in prepare else None
+    def functions(self, row):
+        """Value and derivative as functions of an array, parameters aside; None if it has none."""
+        probe = np.zeros(1)
 
-    def forward(self, row, operands):
-        return None
+        def function(suffix):
+            def evaluate(x, *parameters):
+                out = (np.empty_like(x),)
+                return self.call(row, suffix, Operands(x, x, out)).results(out)[0]
 
-    def with_derivative(self, row, operands):
-        return None
+            return evaluate
 
-    def backward(self, row, operands):
-        return None
-
-    def derivative(self, row, operands):
-        """By default the gradient of ones."""
-        return self.backward(row, Operands(operands.x, operands.ones, operands.out))
+        if self.call(row, "_derivative", Operands(probe, probe, (probe,))) is None:
+            return None
+        return function(""), function("_derivative")
 
 
-def installed():
-    """The peers that are installed, by name."""
-    found = {}
-    for package, module in MODULES.items():
-        if package == "mkl" or find_spec(package):
-            try:
-                peer = import_module(f"_peers.{module}").PEER()
-            except ImportError:
-                continue
-            found[peer.name] = peer
-    return found
+def available():
+    """The names of the peers that are installed."""
+    return [name for name, (_, needed) in PEERS.items() if all(map(version, needed))]
+
+
+def load(names):
+    """The peers of these names."""
+    return {name: import_module(f"_peers.{PEERS[name][0]}").PEER() for name in names}

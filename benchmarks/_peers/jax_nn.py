@@ -43,7 +43,6 @@ FUNCTIONS = {
 
 
 class JAX(Peer):
-    name, distribution = "JAX", "jax"
 
     def __init__(self):
         jax.config.update("jax_enable_x64", True)

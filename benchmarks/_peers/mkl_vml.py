@@ -58,7 +58,6 @@ SLOPES = {
 
 
 class MKL(Peer):
-    name, distribution = "oneMKL VML", "mkl"
 
     def __init__(self):
         try:

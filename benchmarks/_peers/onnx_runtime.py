@@ -71,11 +71,10 @@ def model(nodes, dtype):
 
 
 class OnnxRuntime(Peer):
-    name, distribution = "ONNX Runtime", "onnxruntime"
     can_be_held = False
 
-    def forward(self, row, operands):
-        if row.name not in NODES:
+    def call(self, row, suffix, operands):
+        if suffix != "" or row.name not in NODES:
             return None
         nodes = NODES[row.name](*(parameter.typical for parameter in row.parameters))
         options = onnxruntime.SessionOptions()

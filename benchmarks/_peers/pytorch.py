@@ -32,6 +32,7 @@ KERNELS = {
     "softplus": lambda b: ((nn.softplus, b, 20), (aten.softplus_backward, "x", b, 20)),
     "gelu": lambda: ((nn.gelu,), (aten.gelu_backward, "x")),
     "silu": lambda: ((nn.silu,), (aten.silu_backward, "x")),
+    "swish": lambda b: ((nn.silu,), (aten.silu_backward, "x")),  # b = 1
     "mish": lambda: ((nn.mish,), (aten.mish_backward, "x")),
     "hard_swish": lambda: ((nn.hardswish,), (aten.hardswish_backward, "x")),
     "soft_shrink": lambda a: ((nn.softshrink, a), (aten.softshrink_backward, "x", a)),
@@ -41,18 +42,15 @@ KERNELS = {
 
 #: What PyTorch has no kernel for.
 COMPOSITIONS = {
-    "identity": torch.clone,
     "lecun_tanh": lambda x: 1.7159 * torch.tanh(2 / 3 * x),
     "tanh_shrink": F.tanhshrink,
     "softsign": F.softsign,
     "squareplus": lambda x, b: (x + torch.sqrt(x * x + b)) / 2,
     "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
-    "swish": lambda x, beta: F.silu(x),
 }
 
 
 class PyTorch(Peer):
-    name, distribution = "PyTorch", "torch"
     allocates = "backward of mish, hard_swish and compositions"
 
     def __init__(self):
@@ -64,6 +62,8 @@ class PyTorch(Peer):
 
     def call(self, row, suffix, operands):
         if suffix == "_backward_from_output" and not self.has_from_output(row):
+            return None
+        if row.name not in KERNELS | COMPOSITIONS:
             return None
         x, grad = torch.from_numpy(operands.x), torch.from_numpy(operands.grad)
         out = [torch.from_numpy(array) for array in operands.out]

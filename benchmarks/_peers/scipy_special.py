@@ -53,12 +53,21 @@ FUNCTIONS = {
 
 
 class SciPy(Peer):
-    name, distribution = "SciPy", "scipy"
+    def call(self, row, suffix, operands):
+        if suffix == "_backward_from_output" or row.name not in FUNCTIONS:
+            return None
+        value, slope = FUNCTIONS[row.name]
+        x, grad, out = operands.x, operands.grad, operands.out
+        if suffix == "":
+            return Call(value, (x,), {"out": out[0]})
+        y = out[0] if suffix == "_with_derivative" else np.empty_like(x)
 
-    def forward(self, row, operands):
-        if row.name in FUNCTIONS:
-            return Call(FUNCTIONS[row.name][0], (operands.x,), {"out": operands.out[0]})
-        return None
+        def run():
+            slope(x, value(x, out=y), out[-1])
+            if suffix == "_backward":
+                np.multiply(grad, out[-1], out=out[-1])
+
+        return Call(run, ())
 
 
 PEER = SciPy
