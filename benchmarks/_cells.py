@@ -103,7 +103,7 @@ class Block:
             elif error := error_of(call.results(operands.out), expected):
                 wrong[name] = error
             else:
-                timers[name] = timer(call.function, *call.inputs, **call.keywords)
+                timers[name] = call.timer()
         timers |= references(row, suffix, operands)
         with np.errstate(all="ignore"):
             times = interleave(timers, seconds, self.seed)

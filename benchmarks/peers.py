@@ -10,16 +10,12 @@ fastact's functions, ReLU and a copy alone.
 """
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
+from _held import TIERS, run_held
 from _measure import SIZES, machine, version
 
-import fastact
 from fastact.activations import ACTIVATIONS
 from fastact.backends import implementations
 
@@ -32,40 +28,10 @@ try:
 except ImportError as error:
     raise SystemExit(f"{error.name} is missing: pip install fastact[bench]") from None
 
-TIERS = ["baseline", "avx2"]
 ALL_SIZES, QUICK = ["1 K", "16 K", "256 K", "4 M", "16 M"], ["16 K", "256 K"]
 #: The size at which all distributions are measured, and the one without peers.
 TYPICAL, ALONE = "256 K", "16 M"
 SUFFIXES = ["", "_with_derivative", "_backward", "_backward_from_output"]
-#: Says that the process is held already, and to what.
-HELD = "FASTACT_PEERS_HELD"
-
-
-def environment(tier):
-    """The variables that hold the peers to one thread, and to the instructions of a tier."""
-    variables = {
-        f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA")
-    }
-    flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    if tier is not None:
-        aten, dnn, mkl, cpu = {
-            "baseline": ("default", "SSE41", "SSE4_2", "x86-64"),
-            "avx2": ("avx2", "AVX2", "AVX2", "x86-64-v3"),
-        }[tier]
-        flags += f" --xla_cpu_max_isa={mkl}"
-        variables |= {
-            "FASTACT_ISA": tier,
-            "ATEN_CPU_CAPABILITY": aten,
-            "ONEDNN_MAX_CPU_ISA": dnn,
-            "MKL_ENABLE_INSTRUCTIONS": mkl,
-            "NUMBA_CPU_NAME": cpu,
-            "NUMBA_CPU_FEATURES": "",
-        }
-        found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
-        beyond = [n for n in found if tier == "baseline" or n.startswith(("AVX512", "X86_V4"))]
-        if beyond:
-            variables["NPY_DISABLE_CPU_FEATURES"] = " ".join(beyond)
-    return variables | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, HELD: tier or "best"}
 
 
 def best_tier():
@@ -76,10 +42,11 @@ def best_tier():
 
 def cells(chosen):
     """The blocks and in each of them the cells: yields pairs of a block and of a row and suffix."""
+    typical = TYPICAL if TYPICAL in chosen.sizes else chosen.sizes[-1]
     for dtype in DTYPES:
         for size in chosen.sizes:
             for distribution in chosen.distributions:
-                if size != TYPICAL and distribution != chosen.distributions[0]:
+                if size != typical and distribution != chosen.distributions[0]:
                     continue
                 block = Block(dtype, size, distribution, chosen.seed)
                 for suffix in SUFFIXES:
@@ -155,10 +122,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--tier", choices=TIERS)
     tier = parser.parse_known_args(arguments)[0].tier
-    if os.environ.get(HELD) != (tier or "best"):
-        # Libraries read the environment as they are loaded.
-        command = [sys.executable, __file__, *arguments]
-        return subprocess.run(command, env=os.environ | environment(tier)).returncode
+    status = run_held(__file__, arguments, tier)
+    if status is not None:
+        return status
 
     chosen = options(arguments)
     console = Console()

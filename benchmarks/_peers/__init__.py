@@ -8,11 +8,12 @@ from functools import cached_property
 from importlib import import_module
 
 import numpy as np
-from _measure import version
+from _measure import timer, version
 
+IDIOM = "NumPy idiom"
 #: By the name that tables have: the module here, and the distributions that it needs.
 PEERS = {
-    "NumPy idiom": ("numpy_idiom", ["numpy"]),
+    IDIOM: ("numpy_idiom", ["numpy"]),
     "SciPy": ("scipy_special", ["scipy"]),
     "numexpr": ("numexpr_formulas", ["numexpr"]),
     "Numba": ("numba_formulas", ["numba"]),
@@ -32,6 +33,9 @@ class Call:
     keywords: dict = field(default_factory=dict)
     #: Arrays of what was returned; None if the call fills the outputs that it was given.
     returned: object = None
+
+    def timer(self):
+        return timer(self.function, *self.inputs, **self.keywords)
 
     def results(self, out):
         """Call once and return the results, with `out` the outputs that were given."""
