@@ -1,9 +1,8 @@
 """What peers.py tells of its records: tables, the fastest of each cell, targets, a plot."""
 
 import json
-from statistics import median
 
-from _cells import COPY, DTYPES, OURS, REFERENCES, RELU
+from _cells import COPY, OURS, REFERENCES
 from _measure import SIZES
 from _targets import FASTEST, TARGETS
 from matplotlib.figure import Figure
@@ -62,7 +61,9 @@ def tell(records, allocates, tier, console):
     for record in records:
         for name, error in record["wrong"].items():
             console.print(f"{where(record)}: {name} gives {error}", highlight=False)
-    alone = sorted({r["function"] for r in records} - {r["function"] for r in records if peers_of(r)})
+    alone = sorted(
+        {r["function"] for r in records} - {r["function"] for r in records if peers_of(r)}
+    )
     if alone:
         console.print(f"No peer has: {', '.join(alone)}.", highlight=False)
     console.rule("Targets")
@@ -141,10 +142,51 @@ def targets(records, tier):
         yield f"{verdict}  {target}: {ratio:.2f} ({cell}); {reached} of {len(found)} cells"
 
 
+def plot(records, dtype, facts):
+    """Draw for each function how many times as long as fastact everybody takes."""
+    shown = [r for r in records if r["dtype"] == dtype and r["distribution"] == "ordinary"]
+    size = max({r["size"] for r in shown}, key=lambda size: (size == SIZES["256 K"], -size))
+    shown = [r for r in shown if r["size"] == size]
+    operations = list(dict.fromkeys(r["operation"] for r in shown))
+    functions = [name for name in ACTIVATIONS if any(r["function"] == name for r in shown)]
+    peers = list(dict.fromkeys(name for r in shown for name in peers_of(r)))
+
+    figure = Figure(
+        figsize=(4 * len(operations) + 3, 2 + 0.3 * len(functions)), layout="constrained"
+    )
+    panels = figure.subplots(1, len(operations), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, operation in zip(panels, operations):
+        axes.axvline(1, color="black")
+        for i, peer in enumerate(peers):
+            points = [
+                (1 / r["ratio"][peer], functions.index(r["function"]))
+                for r in shown
+                if r["operation"] == operation and peer in r["ratio"]
+            ]
+            if points:
+                axes.plot(*zip(*points), "os^vDP*X"[i % 8], color=f"C{i}", label=peer)
+        axes.set(xscale="log", title=f"f{operation}", xlabel="times as long as fastact")
+        axes.set_yticks(range(len(functions)), functions)
+        axes.grid(alpha=0.3)
+    panels[0].invert_yaxis()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
+    figure.suptitle(f"{dtype}, {LABELS[size]} elements, one thread")
+    figure.supxlabel(
+        f"{facts['cpu']}, tier {facts['tier']}, fastact {facts['fastact']}, {facts['date'][:10]}",
+        fontsize="small",
+    )
+    return figure
+
+
 def write(records, facts, tier, folder):
-    """The files: peers.json, a record a line, and peers.png."""
-    name = "peers" + (f"_{tier}" if tier else "")
+    """Write the JSON file, a record a line, and a plot a dtype; return their paths."""
+    stem = "peers" + (f"_{tier}" if tier else "")
     lines = ",\n".join(json.dumps(record) for record in records)
     head = {"machine": facts, "targets": list(targets(records, tier))}
     text = json.dumps(head, indent=1).removesuffix("\n}") + f',\n "cells": [\n{lines}\n ]\n}}\n'
-    (folder / f"{name}.json").write_text(text)
+    paths = [folder / f"{stem}.json"]
+    paths[0].write_text(text)
+    for dtype in dict.fromkeys(record["dtype"] for record in records):
+        paths.append(folder / f"{stem}_{dtype}.png")
+        plot(records, dtype, facts).savefig(paths[-1], dpi=120)
+    return paths

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-import numpy as np
 import _peers
+import numpy as np
 
 import fastact.backends
 from fastact.activations import ACTIVATIONS

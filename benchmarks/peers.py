@@ -103,7 +103,7 @@ def options(arguments):
         type=Path,
         default=Path(__file__).parent / "results",
         metavar="DIR",
-        help="where peers.json and peers.png go (default: %(default)s)",
+        help="where peers.json and plots go (default: %(default)s)",
     )
     chosen = parser.parse_args(arguments)
     if chosen.seed < 0 or (chosen.seconds or 0) < 0:
@@ -145,8 +145,8 @@ def main(arguments=None):
     allocates = {name: peer.allocates for name, peer in peers.items()}
     _comparison.tell(records, allocates, tier, console)
     chosen.output.mkdir(parents=True, exist_ok=True)
-    _comparison.write(records, facts, tier, chosen.output)
-    console.print(f"\nWritten: {chosen.output}/peers.json and peers.png")
+    written = _comparison.write(records, facts, tier, chosen.output)
+    console.print("\nWritten:", *written)
     return 0
 
 

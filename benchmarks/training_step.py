@@ -58,7 +58,9 @@ class NumPyNetwork:
     """Arrays, each with its place; `make_call` makes the activations."""
 
     def __init__(self, data, row, make_call):
-        self.weights, self.biases = ([a.copy() for a in part] for part in (data.weights, data.biases))
+        self.weights, self.biases = (
+            [a.copy() for a in part] for part in (data.weights, data.biases)
+        )
         self.x, self.target = data.x, data.target
         self.z = [np.zeros((len(self.x), w.shape[1]), np.float32) for w in self.weights]
         self.h = [self.x, *map(np.zeros_like, self.z[:-1])]

@@ -37,9 +37,7 @@ DERIVATIVES = {
     "quick_gelu": "1.702 * y + (1 - 1.702 * y) / (1 + exp(-1.702 * x))",
     "silu": "y + (1 - y) / (1 + exp(-x))",
     "swish": "beta * y + (1 - beta * y) / (1 + exp(-beta * x))",
-    "mish": (
-        "tanh(log1p(exp(x))) + x * (1 - tanh(log1p(exp(x))) ** 2) / (1 + exp(-x))"
-    ),
+    "mish": ("tanh(log1p(exp(x))) + x * (1 - tanh(log1p(exp(x))) ** 2) / (1 + exp(-x))"),
     "hard_swish": "0 if x <= -3 else 1 if x >= 3 else x / 3 + 0.5",
     "soft_shrink": "1 if abs(x) > lambd else 0",
     "hard_shrink": "1 if abs(x) > lambd else 0",
@@ -137,9 +135,7 @@ def trees(row, values=MappingProxyType({}), derivatives=MappingProxyType({})):
     `values` and `derivatives` have forms that suit a peer better.
     """
     texts = values.get(row.name, row.formula), derivatives.get(row.name, DERIVATIVES[row.name])
-    value, derivative = (
-        _Simplify(row).visit(ast.parse(text, mode="eval").body) for text in texts
-    )
+    value, derivative = (_Simplify(row).visit(ast.parse(text, mode="eval").body) for text in texts)
     grad = ast.Name("grad", ast.Load())
     return value, derivative, _product(derivative, grad)
 

@@ -43,7 +43,6 @@ FUNCTIONS = {
 
 
 class JAX(Peer):
-
     def __init__(self):
         jax.config.update("jax_enable_x64", True)
         jax.config.update("jax_cpu_enable_async_dispatch", False)

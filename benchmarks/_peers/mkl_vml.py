@@ -58,7 +58,6 @@ SLOPES = {
 
 
 class MKL(Peer):
-
     def __init__(self):
         try:
             found = [file for file in metadata.files("mkl") if "mkl_rt" in file.name]

@@ -13,7 +13,6 @@ jit = numba.njit(error_model="numpy")
 
 
 class Numba(Peer):
-
     def call(self, row, suffix, operands):
         if suffix == "_backward_from_output":
             return None

@@ -11,7 +11,6 @@ from ._formulas import Bounds, Conditionals, Constants, trees, uses
 
 
 class NumExpr(Peer):
-
     def __init__(self):
         numexpr.set_num_threads(1)
 

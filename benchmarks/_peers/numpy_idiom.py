@@ -137,7 +137,6 @@ COMPARISONS = {np.greater, np.greater_equal, np.less, np.less_equal, np.logical_
 
 
 class NumPy(Peer):
-
     def call(self, row, suffix, operands):
         value, derivative, backward = trees(row, VALUES, DERIVATIVES)
         if suffix == "_backward_from_output" or uses(value, "erfc"):  # which NumPy has not

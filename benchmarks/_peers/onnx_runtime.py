@@ -1,7 +1,5 @@
 """ONNX Runtime: its operators, forward only, bound to the arrays given."""
 
-import numpy as np
-import onnx
 import onnxruntime
 from onnx import helper
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
