@@ -6,6 +6,7 @@ the rounds' ratios of fastact to it.
 
 from dataclasses import dataclass
 from functools import cached_property
+from time import perf_counter, process_time
 
 import numpy as np
 from _measure import SIZES, interleave, timer
@@ -81,7 +82,7 @@ class Block:
         return arrays
 
     def record(self, row, suffix, peers, seconds):
-        """Measure a cell; None if there is nothing to measure."""
+        """Measure a cell."""
         x, grad, *out = self.arrays
         operation = next(o for o in OPERATIONS if o.suffix == suffix)
         operands = Operands(x, grad, tuple(out[: len(operation.outputs)]))
@@ -105,8 +106,10 @@ class Block:
             else:
                 timers[name] = call.timer()
         timers |= references(row, suffix, operands)
+        wall, cpu = perf_counter(), process_time()
         with np.errstate(all="ignore"):
             times = interleave(timers, seconds, self.seed)
+        wall, cpu = perf_counter() - wall, process_time() - cpu
         both = [times.pop(name) for name in ("f", "f_derivative") if name in times]
         if both:
             times[TWO_CALLS] = sum(both)
@@ -120,6 +123,8 @@ class Block:
             },
             "wrong": wrong,
             "absent": absent,
+            #: CPU seconds a second: more than 1 if somebody had a second thread.
+            "cpus": rounded(cpu / wall),
         }
 
 

@@ -30,8 +30,8 @@ def title(record):
 
 
 def where(record):
-    size = LABELS[record["size"]]
-    return f"{record['function']}{record['operation']} {record['dtype']} {size} {record['distribution']}"
+    name, size = record["function"] + record["operation"], LABELS[record["size"]]
+    return f"{name} {record['dtype']} {size} {record['distribution']}"
 
 
 def tell(records, allocates, tier, console):
@@ -66,6 +66,10 @@ def tell(records, allocates, tier, console):
     )
     if alone:
         console.print(f"No peer has: {', '.join(alone)}.", highlight=False)
+    busiest = max(records, key=lambda record: record["cpus"])
+    console.print(
+        f"CPU seconds a second, at most: {busiest['cpus']:.2f} ({where(busiest)}).", highlight=False
+    )
     console.rule("Targets")
     for line in targets(records, tier):
         console.print(line, highlight=False)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-import numpy as np
+from _measure import simd
 
 TIERS = ["baseline", "avx2"]
 #: Says that the process is held already, and to what.
@@ -30,11 +30,11 @@ def environment(tier, threads):
             "NUMBA_CPU_NAME": cpu,
             "NUMBA_CPU_FEATURES": "",
         }
-        found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
-        beyond = [n for n in found if tier == "baseline" or n.startswith(("AVX512", "X86_V4"))]
+        wide = "AVX512", "X86_V4"
+        beyond = [n for n in simd("found") if tier == "baseline" or n.startswith(wide)]
         if beyond:
             variables["NPY_DISABLE_CPU_FEATURES"] = " ".join(beyond)
-    variables |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    variables |= {"JAX_PLATFORMS": "cpu", "JAX_CPU_ENABLE_ASYNC_DISPATCH": "0", "XLA_FLAGS": flags}
     return variables | {HELD: f"{tier or 'best'} tier, {threads} threads"}
 
 
@@ -44,4 +44,4 @@ def run_held(script, arguments, tier=None, threads=1):
     if os.environ.get(HELD) == variables[HELD]:
         return None
     command = [sys.executable, script, *arguments]
-    return subprocess.run(command, env=os.environ | variables).returncode
+    return subprocess.run(command, check=False, env=os.environ | variables).returncode

@@ -59,14 +59,10 @@ SLOPES = {
 
 class MKL(Peer):
     def __init__(self):
-        try:
-            found = [file for file in metadata.files("mkl") if "mkl_rt" in file.name]
-        except metadata.PackageNotFoundError as error:
-            raise ImportError(str(error)) from None
+        found = next(file for file in metadata.files("mkl") if "mkl_rt" in file.name)
         # Without this it looks for a threading library, and dies where there is none.
         os.environ["MKL_THREADING_LAYER"] = "SEQUENTIAL"
-        # Global: the libraries that it loads need its symbols.
-        self.library = ctypes.CDLL(str(found[0].locate().resolve()), ctypes.RTLD_GLOBAL)
+        self.library = ctypes.CDLL(str(found.locate().resolve()))
 
     def call(self, row, suffix, operands):
         if suffix == "_backward_from_output" or row.name not in (SLOPES if suffix else VALUES):

@@ -129,7 +129,7 @@ class Steps:
                 arrays[step] = free[is_mask].pop()
             else:
                 arrays[step] = np.empty(x.shape, bool if is_mask else x.dtype)
-            bound.append((function, (*inputs, arrays[step])))
+            bound.append((function, inputs, {"out": arrays[step]}))
         return bound
 
 
@@ -159,8 +159,8 @@ class NumPy(Peer):
             return Call(*bound[0])
 
         def run():
-            for function, arguments in bound:
-                function(*arguments)
+            for function, inputs, out in bound:
+                function(*inputs, **out)
 
         return Call(run, ())
 

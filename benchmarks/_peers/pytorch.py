@@ -55,7 +55,6 @@ class PyTorch(Peer):
 
     def __init__(self):
         torch.set_num_threads(1)
-        torch.set_grad_enabled(False)
 
     def has_from_output(self, row):
         return row.name in KERNELS and "y" in KERNELS[row.name](*typical(row))[1]
@@ -109,19 +108,16 @@ def composed(function, suffix, x, grad, parameters):
         return Call(function, (x, *parameters), returned=lambda y: (y,))
     leaf = x.clone().requires_grad_()
 
-    def forward():
-        with torch.enable_grad():
-            return function(leaf, *parameters)
-
     if suffix == "_with_derivative":
 
         def both():
-            y = forward()
+            y = function(leaf, *parameters)
             return y.detach(), *torch.autograd.grad(y, leaf, grad)
 
         return Call(both, (), returned=lambda pair: pair)
-    backward = partial(torch.autograd.grad, forward(), leaf, grad, retain_graph=True)
-    return Call(backward, (), returned=lambda dx: dx)
+    backward = partial(torch.autograd.grad, retain_graph=True)
+    y = function(leaf, *parameters)
+    return Call(backward, (y, leaf, grad), returned=lambda dx: dx)
 
 
 PEER = PyTorch
