@@ -6,7 +6,7 @@ the rounds' ratios of fastact to it.
 
 from dataclasses import dataclass
 from functools import cached_property
-from time import perf_counter, process_time
+from time import process_time, thread_time
 
 import numpy as np
 from _measure import SIZES, interleave, timer
@@ -106,10 +106,10 @@ class Block:
             else:
                 timers[name] = call.timer()
         timers |= references(row, suffix, operands)
-        wall, cpu = perf_counter(), process_time()
+        here, everywhere = thread_time(), process_time()
         with np.errstate(all="ignore"):
             times = interleave(timers, seconds, self.seed)
-        wall, cpu = perf_counter() - wall, process_time() - cpu
+        here, everywhere = thread_time() - here, process_time() - everywhere
         both = [times.pop(name) for name in ("f", "f_derivative") if name in times]
         if both:
             times[TWO_CALLS] = sum(both)
@@ -123,8 +123,8 @@ class Block:
             },
             "wrong": wrong,
             "absent": absent,
-            #: CPU seconds a second: more than 1 if somebody had a second thread.
-            "cpus": rounded(cpu / wall),
+            #: CPU time of all threads over this one's: 1 if nobody had another.
+            "cpus": rounded(everywhere / here),
         }
 
 
@@ -168,7 +168,7 @@ def error_of(results, expected):
         close = np.isclose(actual, right, relative, absolute, equal_nan=True)
         if not close.all():
             i = np.argmin(close)
-            return f"{actual[i]:.6g} for {right[i]:.6g}"
+            return f"{actual[i]!s} for {right[i]!s}"
     return ""
 
 

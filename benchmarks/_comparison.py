@@ -68,11 +68,12 @@ def tell(records, allocates, tier, console):
         console.print(f"No peer has: {', '.join(alone)}.", highlight=False)
     busiest = max(records, key=lambda record: record["cpus"])
     console.print(
-        f"CPU seconds a second, at most: {busiest['cpus']:.2f} ({where(busiest)}).", highlight=False
+        f"CPU time of all threads over one's, at most: {busiest['cpus']:.2f} ({where(busiest)}).",
+        highlight=False,
     )
     console.rule("Targets")
     for line in targets(records, tier):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, style="bold" if line.startswith("NOT") else None)
 
 
 def table(head, records, peers):
@@ -142,7 +143,7 @@ def targets(records, tier):
             continue
         ratio, cell = max(found)
         reached = sum(r <= target.ratio for r, _ in found)
-        verdict = "reached" if ratio <= target.ratio else "[bold]NOT reached[/]"
+        verdict = "reached" if ratio <= target.ratio else "NOT reached"
         yield f"{verdict}  {target}: {ratio:.2f} ({cell}); {reached} of {len(found)} cells"
 
 

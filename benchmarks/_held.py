@@ -34,7 +34,11 @@ def environment(tier, threads):
         beyond = [n for n in simd("found") if tier == "baseline" or n.startswith(wide)]
         if beyond:
             variables["NPY_DISABLE_CPU_FEATURES"] = " ".join(beyond)
-    variables |= {"JAX_PLATFORMS": "cpu", "JAX_CPU_ENABLE_ASYNC_DISPATCH": "0", "XLA_FLAGS": flags}
+    variables |= {
+        "XLA_FLAGS": flags,
+        "JAX_PLATFORMS": "cpu",
+        "JAX_ENABLE_X64": "1",
+    }
     return variables | {HELD: f"{tier or 'best'} tier, {threads} threads"}
 
 

@@ -17,7 +17,7 @@ from _held import TIERS, run_held
 from _measure import SIZES, machine, version
 
 from fastact.activations import ACTIVATIONS
-from fastact.backends import implementations
+from fastact.backends import cython
 
 try:
     import _comparison
@@ -35,9 +35,8 @@ SUFFIXES = ["", "_with_derivative", "_backward", "_backward_from_output"]
 
 
 def best_tier():
-    """The best tier that this machine runs."""
-    names = [name for name in implementations() if name.startswith("cython-")]
-    return names[-1].partition("-")[2] if names else None
+    """The best tier that is built and that this machine runs; None if there is none."""
+    return next(reversed(cython.runnable()), None)
 
 
 def cells(chosen):
@@ -58,11 +57,11 @@ def cells(chosen):
 
 def measure(chosen, peers, console):
     """The records of all cells."""
-    records, work = [], list(cells(chosen))
+    records = []
     columns = *Progress.get_default_columns(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(work))
-        for block, row, suffix in work:
+        task = progress.add_task("", total=sum(1 for _ in cells(chosen)))
+        for block, row, suffix in cells(chosen):
             progress.update(task, description=f"{block} {row.name}{suffix}")
             contenders = {} if block.size == ALONE else peers
             if suffix != "_backward_from_output" or any(
@@ -119,14 +118,12 @@ def options(arguments):
 
 def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--tier", choices=TIERS)
-    tier = parser.parse_known_args(arguments)[0].tier
+    chosen = options(arguments)
+    tier = chosen.tier
     status = run_held(__file__, arguments, tier)
     if status is not None:
         return status
 
-    chosen = options(arguments)
     console = Console()
     if not console.is_terminal:
         console = Console(width=170)  # a file has no width of its own

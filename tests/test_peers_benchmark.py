@@ -261,9 +261,10 @@ def test_peers_runs(tmp_path):
     assert "Targets" in done.stdout and "SciPy" in done.stdout
 
 
-def test_a_peer_that_is_not_there_is_an_error():
-    done = run("peers.py", "--peers", "Fortran")
-    assert done.returncode == 2 and "NumPy idiom" in done.stderr
+def test_a_peer_that_is_not_there_is_an_error(capsys):
+    with pytest.raises(SystemExit):
+        peers.main(["--peers", "Fortran"])
+    assert _peers.IDIOM in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("tier", [None, "avx2", "baseline"])

@@ -4,7 +4,6 @@ A peer is asked for a `Call`: an operation of a row of the table, made ready on 
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib import import_module
 
 import numpy as np
@@ -56,10 +55,6 @@ class Operands:
     grad: np.ndarray
     out: tuple
 
-    @cached_property
-    def ones(self):
-        return np.ones_like(self.x)
-
 
 class Peer:
     """A library, on one thread. A subclass makes the calls of what it has of the table."""
@@ -79,16 +74,19 @@ class Peer:
 
     def functions(self, row):
         """Value and derivative as functions of an array, parameters aside; None if it has none."""
-        probe = np.zeros(1)
+
+        def prepare(suffix, x):
+            out = np.empty_like(x)
+            return self.call(row, suffix, Operands(x, x, (out,))), out
 
         def function(suffix):
             def evaluate(x, *parameters):
-                out = (np.empty_like(x),)
-                return self.call(row, suffix, Operands(x, x, out)).results(out)[0]
+                call, out = prepare(suffix, x)
+                return call.results((out,))[0]
 
             return evaluate
 
-        if self.call(row, "_derivative", Operands(probe, probe, (probe,))) is None:
+        if prepare("_derivative", np.zeros(1))[0] is None:
             return None
         return function(""), function("_derivative")
 

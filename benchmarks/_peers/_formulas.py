@@ -37,7 +37,7 @@ DERIVATIVES = {
     "quick_gelu": "1.702 * y + (1 - 1.702 * y) / (1 + exp(-1.702 * x))",
     "silu": "y + (1 - y) / (1 + exp(-x))",
     "swish": "beta * y + (1 - beta * y) / (1 + exp(-beta * x))",
-    "mish": ("tanh(log1p(exp(x))) + x * (1 - tanh(log1p(exp(x))) ** 2) / (1 + exp(-x))"),
+    "mish": "tanh(log1p(exp(x))) + x * (1 - tanh(log1p(exp(x))) ** 2) / (1 + exp(-x))",
     "hard_swish": "0 if x <= -3 else 1 if x >= 3 else x / 3 + 0.5",
     "soft_shrink": "1 if abs(x) > lambd else 0",
     "hard_shrink": "1 if abs(x) > lambd else 0",
@@ -89,7 +89,7 @@ class Conditionals(ast.NodeTransformer):
 
     def visit_IfExp(self, node):
         node = self.generic_visit(node)
-        return _call("where", node.test, node.body, node.orelse)
+        return ast.Call(ast.Name("where", ast.Load()), [node.test, node.body, node.orelse], [])
 
 
 class Bounds(ast.NodeTransformer):
@@ -123,10 +123,6 @@ def _product(a, b):
         if _is(factor, -1):
             return ast.UnaryOp(ast.USub(), other)
     return ast.BinOp(a, ast.Mult(), b)
-
-
-def _call(name, *arguments):
-    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
 def trees(row, values=MappingProxyType({}), derivatives=MappingProxyType({})):

@@ -1,6 +1,7 @@
 """JAX: jax.nn where it has the function, else the formula in jax.numpy, compiled by XLA.
 
-Results go into a donated buffer, so that no call allocates.
+Results go into a donated buffer, so that no call allocates. For float64 JAX has to be told so by the
+variable JAX_ENABLE_X64, as peers.py does.
 """
 
 import jax
@@ -38,6 +39,10 @@ FUNCTIONS = {
 
 
 class JAX(Peer):
+    def __init__(self):
+        # Else another thread computes, and the call waits for it.
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
+
     def call(self, row, suffix, operands):
         if suffix == "_backward_from_output":
             return None
@@ -56,23 +61,22 @@ class JAX(Peer):
             "_with_derivative": lambda x, grad: jax.jvp(value, (x,), (jnp.ones_like(x),)),
             "_backward": lambda x, grad: jax.jvp(value, (x,), (grad,))[1:],
         }[suffix]
-        with jax.enable_x64(True):
-            return Call(Donated(operation, operands), (), returned=lambda out: out)
+        return Call(Donated(operation, operands), (), returned=lambda out: out)
 
 
 class Donated:
     """A compiled function called over and over; each call takes over the buffers of the last."""
 
     def __init__(self, operation, operands):
-        compiled = jax.jit(
+        # Not compiled ahead of time, for calls of that go through Python.
+        self.operation = jax.jit(
             lambda x, grad, out: operation(x, grad), donate_argnums=2, keep_unused=True
         )
         self.x, self.grad = jax.device_put(operands.x), jax.device_put(operands.grad)
-        self.out = tuple(map(jax.device_put, map(jnp.zeros_like, operands.out)))
-        self.compiled = compiled.lower(self.x, self.grad, self.out).compile()
+        self.out = tuple(map(jnp.zeros_like, operands.out))
 
     def __call__(self):
-        self.out = self.compiled(self.x, self.grad, self.out)
+        self.out = self.operation(self.x, self.grad, self.out)
         self.out[-1].block_until_ready()
         return self.out
 

@@ -8,6 +8,7 @@ import os
 from importlib import metadata
 
 import numpy as np
+from _measure import cpu_model
 
 from . import Call, Peer
 
@@ -27,8 +28,7 @@ def logistic(factor, out):
     return [linear("x", -factor, 0, out), ("Exp", out, out), reciprocal(out, 1, 1, out)]
 
 
-#: Passes from x to y by way of t: the function, its inputs, scalars and output. And those to dy,
-#: where there are any.
+#: Passes from x to y: the function, its inputs, scalars and output. And those from there to dy.
 VALUES = {
     "relu": [("Fmax", "x", "zero", "y")],
     "sigmoid": logistic(1, "y"),
@@ -58,6 +58,8 @@ SLOPES = {
 
 
 class MKL(Peer):
+    can_be_held = "Intel" in cpu_model()  # on other CPUs it does not heed the variable
+
     def __init__(self):
         found = next(file for file in metadata.files("mkl") if "mkl_rt" in file.name)
         # Without this it looks for a threading library, and dies where there is none.

@@ -46,6 +46,7 @@ UFUNCS = {
     "min": np.minimum,
     "max": np.maximum,
 }
+COMPARISONS = {np.greater, np.greater_equal, np.less, np.less_equal, np.logical_and}
 
 
 def where(condition, a, b, out):
@@ -118,7 +119,11 @@ class Steps:
         last = {name: step for step, (_, *operands) in self.steps.items() for name in operands}
         arrays, x, free, bound = dict(arrays), arrays["x"], {True: [], False: []}, []
         for step, (function, *operands) in self.steps.items():
-            inputs = [arrays.get(operand, operand) for operand in operands]
+            # A float would be a double beside a mask.
+            inputs = [
+                x.dtype.type(operand) if isinstance(operand, float) else arrays[operand]
+                for operand in operands
+            ]
             for name in self.steps.keys() & operands - results.keys():
                 if last[name] == step:
                     free[arrays[name].dtype == bool].append(arrays[name])
@@ -131,9 +136,6 @@ class Steps:
                 arrays[step] = np.empty(x.shape, bool if is_mask else x.dtype)
             bound.append((function, inputs, {"out": arrays[step]}))
         return bound
-
-
-COMPARISONS = {np.greater, np.greater_equal, np.less, np.less_equal, np.logical_and}
 
 
 class NumPy(Peer):

@@ -14,7 +14,8 @@ aten, nn = torch.ops.aten, torch._C._nn
 ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805
 
 #: By row: from its parameters a kernel with ``out`` with its arguments after x; a backward kernel
-#: with its arguments after the gradient, where "x" and "y" stand for input and output.
+#: with its arguments after the gradient, where "x" and "y" stand for input and output
+#: and "buffer" for what the forward kernel saves.
 KERNELS = {
     "relu": lambda: ((torch.clamp_min, 0), (aten.threshold_backward, "x", 0)),
     "relu6": lambda: ((nn.hardtanh, 0, 6), (aten.hardtanh_backward, "x", 0, 6)),
@@ -107,7 +108,6 @@ def composed(function, suffix, x, grad, parameters):
     if suffix == "":
         return Call(function, (x, *parameters), returned=lambda y: (y,))
     leaf = x.clone().requires_grad_()
-
     if suffix == "_with_derivative":
 
         def both():
