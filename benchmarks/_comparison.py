@@ -56,7 +56,10 @@ def tell(records, allocates, tier, console):
     lost = sorted(losses(records), reverse=True)
     for ratio, text in lost:
         console.print(text, highlight=False)
-    console.print(f"{len(lost)} of {sum(bool(peers_of(r)) for r in records)} cells.")
+    console.print(
+        f"{len(lost)} of {sum(bool(peers_of(r)) for r in records)} cells, "
+        f"{sum(ratio > 1.05 for ratio, _ in lost)} of them by more than 5 %."
+    )
     console.rule("Wrong results, not timed")
     for record in records:
         for name, error in record["wrong"].items():
