@@ -16,6 +16,7 @@ from fastact.activations import ACTIVATIONS
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
 
+import _readme
 import _scans
 import _taylor
 import accuracy
@@ -238,7 +239,7 @@ def test_the_readme_has_the_table_of_the_results():
         pytest.skip("these tests have been copied away from the README")
     text = readme.read_text(encoding="utf-8")
     results = json.loads((ROOT / "benchmarks" / "results" / "accuracy.json").read_text())["errors"]
-    assert text == accuracy_table.insert(text, accuracy_table.markdown(results))
+    assert text == _readme.insert(text, "accuracy", accuracy_table.table(results))
     assert "| `tanh` |" in text
 
 
@@ -253,5 +254,5 @@ def test_the_table_shows_the_worst_implementation():
             ("NumPy idiom", 2e6),
         ]
     ]
-    line = accuracy_table.markdown(records).splitlines()[-1]
+    line = accuracy_table.table(records).splitlines()[-1]
     assert line == "| `tanh` | 1.75 /  | 2e+06 /  | inf /  |  |  |  |"
