@@ -16,8 +16,8 @@ from pathlib import Path
 from _held import TIERS, run_held
 from _measure import SIZES, machine, version
 
+from fastact import backends
 from fastact.activations import ACTIVATIONS
-from fastact.backends import cython
 
 try:
     import _comparison
@@ -34,9 +34,11 @@ TYPICAL, ALONE = "256 K", "16 M"
 SUFFIXES = ["", "_with_derivative", "_backward", "_backward_from_output"]
 
 
-def best_tier():
-    """The best tier that is built and that this machine runs; None if there is none."""
-    return next(reversed(cython.runnable()), None)
+def tiers():
+    """The tier that is in use and the best that this machine runs; None without extensions."""
+    if "cython" not in backends.runnable():
+        return None, None
+    return backends.cython.tier, backends.cython.runnable()[-1]
 
 
 def cells(chosen):
@@ -95,7 +97,7 @@ def options(arguments):
     names("--sizes", list(SIZES), None, f"{', '.join(ALL_SIZES)}")
     names("--distributions", list(DISTRIBUTIONS), None)
     parser.add_argument("--tier", choices=TIERS, help="hold everybody to these instructions")
-    parser.add_argument("--seconds", type=float, help="for a cell (default: 1, quick 0.1)")
+    parser.add_argument("--seconds", type=float, help="for a cell (default: 1, quick 0.05)")
     parser.add_argument("--seed", type=int, default=0, help="of inputs and order")
     parser.add_argument(
         "--output",
@@ -112,7 +114,7 @@ def options(arguments):
         ["ordinary"] if chosen.quick else list(DISTRIBUTIONS)
     )
     if chosen.seconds is None:
-        chosen.seconds = 0.1 if chosen.quick else 1
+        chosen.seconds = 0.05 if chosen.quick else 1
     return chosen
 
 
@@ -129,10 +131,11 @@ def main(arguments=None):
         console = Console(width=170)  # a file has no width of its own
     peers = load(chosen.peers)
     held = [name for name, peer in peers.items() if not peer.can_be_held]
-    if tier not in (None, best_tier()) and held:
+    in_use, best = tiers()
+    if tier not in (None, best) and held:
         console.print(f"Left out, for they cannot be held to {tier}: {', '.join(held)}.")
         peers = {name: peer for name, peer in peers.items() if name not in held}
-    facts = machine() | {"tier": tier or best_tier()}
+    facts = machine() | {"tier": in_use}
     facts |= {name: version(PEERS[name][1][0]) for name in peers}
     console.print(", ".join(f"{name}: {fact}" for name, fact in facts.items()), "", highlight=False)
     if (facts["load"] or 0) > facts["cpus"] / 2:

@@ -234,8 +234,10 @@ def options(arguments):
     several("--activations", str, ["relu", "silu", "gelu_tanh"], choices=list(ACTIVATIONS))
     several("--batches", int, BATCHES)
     several("--widths", int, None)
-    several("--contenders", str, everyone, choices=everyone)
-    parser.add_argument("--quick", action="store_true", help=f"widths of {QUICK_WIDTHS}")
+    several("--contenders", str, None, choices=everyone)
+    parser.add_argument(
+        "--quick", action="store_true", help=f"widths of {QUICK_WIDTHS}, without {COMPILED}"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of all (default: 1)")
     parser.add_argument("--seconds", type=float, help="for a network (default: 20, quick 1)")
     parser.add_argument("--seed", type=int, default=0)
@@ -250,6 +252,7 @@ def options(arguments):
     if min(chosen.threads, *chosen.batches, *(chosen.widths or [1])) < 1 or chosen.seed < 0:
         parser.error("--threads, --batches, --widths: must be positive, --seed not negative")
     chosen.widths = chosen.widths or (QUICK_WIDTHS if chosen.quick else WIDTHS)
+    chosen.contenders = chosen.contenders or (everyone[:-1] if chosen.quick else everyone)
     chosen.seconds = chosen.seconds or (1 if chosen.quick else 20)
     return chosen
 

@@ -1,7 +1,7 @@
 """JAX: jax.nn where it has the function, else the formula in jax.numpy, compiled by XLA.
 
-Results go into a donated buffer, so that no call allocates. For float64 JAX has to be told so by the
-variable JAX_ENABLE_X64, as peers.py does.
+Results go into a donated buffer, so that no call allocates. For float64 it needs the variable
+JAX_ENABLE_X64, which peers.py sets.
 """
 
 import jax
