@@ -25,9 +25,13 @@ globals().update({alias: globals()[name] for alias, name in _aliases.items()})
 __all__ = ["backend", "backends", *_names, *_aliases]
 
 
-def __getattr__(name):
-    if name == "diagnostics":  # imported when it is used
+def __getattr__(name):  # what is imported when it is used
+    if name == "diagnostics":
         from importlib import import_module
 
         return import_module("fastact.diagnostics")
+    if name == "threaded":
+        from fastact.threads import threaded
+
+        return threaded
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
