@@ -62,7 +62,10 @@ def functions(tier):
 def compiler(tier):
     """The name and major version of the compiler of a tier's module, as in GCC 12."""
     listing = subprocess.run(
-        ["readelf", "--string-dump=.comment", path(tier)], capture_output=True, text=True
+        ["readelf", "--string-dump=.comment", path(tier)],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     found = re.findall(r"(GCC|clang).*?(\d+)\.\d+", listing)
     return " ".join(found[-1]) if found else "an unknown compiler"
