@@ -177,10 +177,8 @@ def _taken(x, index):
 def _are_separate(outs, arrays, shape):
     """Whether parts of the given outputs can be written independently of all other parts."""
     given = [out for out in outs if out is not None]
-    for place, out in enumerate(given):
+    for out in given:
         if any(np.may_share_memory(x, out) and _memory(x) != _memory(out) for x in arrays):
-            return False
-        if any(np.may_share_memory(other, out) for other in given[:place]):
             return False
         extent = out.itemsize  # of what lies inside an axis: it must not fold back on it
         for stride, length in sorted((abs(s), n) for s, n in zip(out.strides, out.shape) if n > 1):
