@@ -267,8 +267,8 @@ out = mish(x)
 for delay in 0.001, 0.003, 0.005:
     out[:] = 7
     timer = threading.Timer(delay, signal.raise_signal, [signal.SIGINT])
-    timer.start()
     try:
+        timer.start()
         for _ in range(1000):
             mish(x, out=out)
     except KeyboardInterrupt:
