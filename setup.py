@@ -73,7 +73,7 @@ def extensions():
     from Cython.Build import cythonize
 
     modules = []
-    features = {"_cpu": ()} | {
+    features = {"_cpu": (), "_defaults": ()} | {
         f"_{kind}_{tier}": needed
         for kind in ("ufuncs", "counting")
         for tier, needed in TIERS.items()
@@ -82,7 +82,7 @@ def extensions():
         modules.append(
             Extension(
                 f"fastact.{name}",
-                [f"src/{name}.pyx"],
+                ["fastact/_defaults.py" if name == "_defaults" else f"src/{name}.pyx"],
                 include_dirs=[numpy.get_include()],
                 define_macros=[
                     ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION"),

@@ -33,9 +33,13 @@ def get_include():
     return str(Path(__file__).parents[1])
 
 
-def __getattr__(name):
-    if name in ("diagnostics", "elementary"):  # imported when it is used
+def __getattr__(name):  # what is imported when it is used
+    if name in ("diagnostics", "elementary"):
         from importlib import import_module
 
         return import_module(f"fastact.{name}")
+    if name == "threaded":
+        from fastact.threads import threaded
+
+        return threaded
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,8 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from fastact import _examples
-
-FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+from fastact._defaults import in_dtype_of_frames, with_defaults
 
 _OPERAND_DOCS = {
     "x": "Input.",
@@ -106,77 +105,15 @@ def publish(ufunc, row, operation):
 
 
 def _with_defaults(ufunc, row, operation):
-    """A function over `ufunc` with the row's defaults and checks of its parameters.
-
-    The common call, parameters left to their defaults, is kept short, for it is of the order
-    of a call of the ufunc: converting a Python scalar takes 0.3 us, unpacking arguments 0.2 us,
-    looking a dtype up in a dict 0.05 us, a keyword 0.03 us.
-    """
+    """A function over `ufunc` with the row's defaults and checks of its parameters."""
     names = [parameter.name for parameter in row.parameters]
-    defaults = tuple(parameter.default for parameter in row.parameters)
-    conditions = [_condition(text, names) for text in operation.conditions(row)]
-    optional = None not in defaults
-    if optional:
-        singles, doubles = (
-            tuple(np.array(default, dtype) for default in defaults) for dtype in (FLOAT32, FLOAT64)
-        )
-    count, passed_unchecked = len(operation.inputs), 0 if conditions else len(names)
-    # What may be passed on by position; several outputs come as a tuple, by name.
-    array = np.ndarray if len(operation.outputs) == 1 else None
-
-    def of_one(x, /, *given, out=None, **keywords):
-        if keywords or (out is not None and type(out) is not array):
-            return general((x, *given), out, keywords)
-        if optional and not given:
-            try:
-                dtype = x.dtype
-            except AttributeError:
-                if hasattr(x, "dtypes"):
-                    return general((x,), out, keywords)
-                dtype = None
-            given = singles if dtype is FLOAT32 else doubles if dtype is FLOAT64 else defaults
-        elif len(given) != passed_unchecked or hasattr(x, "dtypes"):
-            return general((x, *given), out, keywords)
-        return ufunc(x, *given) if out is None else ufunc(x, *given, out)
-
-    def of_two(grad, x, /, *given, out=None, **keywords):
-        if keywords or (out is not None and type(out) is not array):
-            return general((grad, x, *given), out, keywords)
-        if optional and not given:
-            try:
-                dtype = x.dtype if x.dtype is grad.dtype else None
-            except AttributeError:
-                if hasattr(x, "dtypes") or hasattr(grad, "dtypes"):
-                    return general((grad, x), out, keywords)
-                dtype = None
-            given = singles if dtype is FLOAT32 else doubles if dtype is FLOAT64 else defaults
-        elif len(given) != passed_unchecked or hasattr(x, "dtypes") or hasattr(grad, "dtypes"):
-            return general((grad, x, *given), out, keywords)
-        return ufunc(grad, x, *given) if out is None else ufunc(grad, x, *given, out)
-
-    def general(args, out, keywords):
-        """Put the parameters where the ufunc has them, default what is left, check all."""
-        if not count <= len(args) <= count + len(names):
-            raise TypeError(
-                f"{ufunc.__name__}{function.__signature__} takes {count} to "
-                f"{count + len(names)} positional arguments, got {len(args)}"
-            )
-        given = list(args[count:])
-        for position, name in enumerate(names):
-            if position >= len(given):
-                given.append(keywords.pop(name, defaults[position]))
-                if given[position] is None:
-                    raise TypeError(f"{ufunc.__name__}() needs {name}, which has no default")
-            elif name in keywords:
-                raise TypeError(f"{ufunc.__name__}() got {name} twice")
-        for condition in conditions:
-            condition(ufunc.__name__, dict(zip(names, given)))
-        if out is not None:
-            keywords["out"] = out
-        given = in_dtype_of_frames(args[:count], given)
-        return ufunc(*args[:count], *given, **keywords)
-
-    function = of_one if count == 1 else of_two
+    function = with_defaults(
+        ufunc,
+        len(operation.inputs),
+        names,
+        tuple(parameter.default for parameter in row.parameters),
+        [_condition(text, names) for text in operation.conditions(row)],
+    )
     function.__name__ = function.__qualname__ = ufunc.__name__
     function.__module__ = "fastact"  # where pickle finds it
     function.__doc__ = docstring(row, operation)
@@ -203,17 +140,6 @@ def call_each_output(ufuncs, args, keywords, error):
     if not any(map(overrides, (*args, *out))) or len(out) != len(ufuncs):
         raise error
     return tuple(ufunc(*args, out=output, **keywords) for ufunc, output in zip(ufuncs, out))
-
-
-def in_dtype_of_frames(operands, given):
-    """Parameters beside a DataFrame in its float dtype, for pandas takes numbers for float64."""
-    for x in operands:
-        if hasattr(x, "dtypes") and not hasattr(x, "dtype"):
-            with suppress(TypeError, ValueError):  # a dtype that is pandas' own, no columns
-                dtype = np.result_type(*(dtype for _, dtype in x.dtypes.items()))
-                if dtype.kind == "f":
-                    return [np.array(a, dtype) if type(a) in (int, float) else a for a in given]
-    return given
 
 
 def _condition(text, names):

@@ -7,6 +7,8 @@ import re
 import subprocess
 from functools import cache
 
+import numpy as np
+
 from fastact import backends
 from fastact.activations import ACTIVATIONS, OPERATIONS
 
@@ -28,6 +30,15 @@ class Loop(list):
             rf"^v?mov[au]p[sd]\s+{REGISTERS[tier]}\d+,.*\("
         )
 
+    def instructions_an_element(self, dtype, outputs):
+        """Its length, by what a pass stores in each of the outputs; spilled registers aside."""
+        stores = [
+            re.match(r"v?mov\w+\s+%([xyz])mm\d+,(?!-?\w*\(%rsp|-\w+\(%rbp)\w*\(", line)
+            for line in self
+        ]
+        stored = sum({"x": 16, "y": 32, "z": 64}[store[1]] for store in stores if store)
+        return len(self) * outputs * np.dtype(dtype).itemsize / stored
+
 
 @cache
 def functions(file):
@@ -45,6 +56,19 @@ def functions(file):
         elif match := re.match(r"\s+([0-9a-f]+):\t(.+)", line):
             current.append((int(match[1], 16), match[2].strip()))
     return code
+
+
+@cache
+def compiler(tier):
+    """The name and major version of the compiler of a tier's module, as in GCC 12."""
+    listing = subprocess.run(
+        ["readelf", "--string-dump=.comment", path(tier)],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    found = re.findall(r"(GCC|clang).*?(\d+)\.\d+", listing)
+    return " ".join(found[-1]) if found else "an unknown compiler"
 
 
 def path(tier):
