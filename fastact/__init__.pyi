@@ -9,11 +9,15 @@ from typing_extensions import Unpack
 
 from fastact import backends as backends
 from fastact import diagnostics as diagnostics
+from fastact import elementary as elementary
 from fastact import ufuncs as ufuncs
 from fastact._get import get as get
+from fastact.threads import threaded as threaded
 
 __version__: str
 backend: str
+
+def get_include() -> str: ...
 
 _F = TypeVar("_F", bound=np.floating)
 _Out = TypeVar("_Out", bound=np.ndarray)
@@ -886,19 +890,19 @@ hardshrink_with_derivative = hard_shrink_with_derivative
 hardshrink_backward = hard_shrink_backward
 
 __all__ = [
-    "backend", "backends", "get", "identity", "identity_derivative", "identity_with_derivative",
-    "identity_backward", "identity_backward_from_output", "relu", "relu_derivative",
-    "relu_with_derivative", "relu_backward", "relu_backward_from_output", "relu6",
-    "relu6_derivative", "relu6_with_derivative", "relu6_backward", "relu6_backward_from_output",
-    "leaky_relu", "leaky_relu_derivative", "leaky_relu_with_derivative", "leaky_relu_backward",
-    "leaky_relu_backward_from_output", "prelu", "prelu_derivative", "prelu_with_derivative",
-    "prelu_backward", "threshold", "threshold_derivative", "threshold_with_derivative",
-    "threshold_backward", "elu", "elu_derivative", "elu_with_derivative", "elu_backward",
-    "elu_backward_from_output", "selu", "selu_derivative", "selu_with_derivative",
-    "selu_backward", "selu_backward_from_output", "celu", "celu_derivative",
-    "celu_with_derivative", "celu_backward", "celu_backward_from_output", "sigmoid",
-    "sigmoid_derivative", "sigmoid_with_derivative", "sigmoid_backward",
-    "sigmoid_backward_from_output", "log_sigmoid", "log_sigmoid_derivative",
+    "backend", "backends", "get", "get_include", "identity", "identity_derivative",
+    "identity_with_derivative", "identity_backward", "identity_backward_from_output", "relu",
+    "relu_derivative", "relu_with_derivative", "relu_backward", "relu_backward_from_output",
+    "relu6", "relu6_derivative", "relu6_with_derivative", "relu6_backward",
+    "relu6_backward_from_output", "leaky_relu", "leaky_relu_derivative",
+    "leaky_relu_with_derivative", "leaky_relu_backward", "leaky_relu_backward_from_output",
+    "prelu", "prelu_derivative", "prelu_with_derivative", "prelu_backward", "threshold",
+    "threshold_derivative", "threshold_with_derivative", "threshold_backward", "elu",
+    "elu_derivative", "elu_with_derivative", "elu_backward", "elu_backward_from_output", "selu",
+    "selu_derivative", "selu_with_derivative", "selu_backward", "selu_backward_from_output",
+    "celu", "celu_derivative", "celu_with_derivative", "celu_backward",
+    "celu_backward_from_output", "sigmoid", "sigmoid_derivative", "sigmoid_with_derivative",
+    "sigmoid_backward", "sigmoid_backward_from_output", "log_sigmoid", "log_sigmoid_derivative",
     "log_sigmoid_with_derivative", "log_sigmoid_backward", "log_sigmoid_backward_from_output",
     "hard_sigmoid", "hard_sigmoid_derivative", "hard_sigmoid_with_derivative",
     "hard_sigmoid_backward", "hard_sigmoid_backward_from_output", "tanh", "tanh_derivative",

@@ -32,11 +32,15 @@ from typing_extensions import Unpack
 
 from fastact import backends as backends
 from fastact import diagnostics as diagnostics
+from fastact import elementary as elementary
 from fastact import ufuncs as ufuncs
 from fastact._get import get as get
+from fastact.threads import threaded as threaded
 
 __version__: str
 backend: str
+
+def get_include() -> str: ...
 
 _F = TypeVar("_F", bound=np.floating)
 _Out = TypeVar("_Out", bound=np.ndarray)
