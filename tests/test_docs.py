@@ -55,7 +55,9 @@ def test_examples_of_diagnostics(name):
 
 def fenced(file, language):
     """The code blocks of a language in a Markdown file."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", file.read_text(encoding="utf-8"), re.M | re.S)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```$", file.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
 
 
 @pytest.mark.skipif(not PAGES, reason="not a checkout")
