@@ -7,20 +7,34 @@ makes a failing compiler an error instead of a warning.
 import os
 import platform
 import runpy
+import subprocess
 import sys
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 TIERS = runpy.run_path(os.path.join("fastact", "tiers.py"))["TIERS"]
+runpy.run_path(os.path.join("src", "projections.py"), run_name="__main__")
 
 # Products are fused in the source, where it is wanted (fastact/elementary.pxd). The two other
 # flags change no result; without them no loop vectorises.
 UNIX_FLAGS = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+# GCC duplicates the code after a condition and then blends each of its intermediate results, where
+# blending the condition's would do: without, softplus takes 0.71 and gelu_tanh 0.77 of the cycles.
+GCC_FLAGS = ["-fno-thread-jumps", "-fno-tree-pre"]
 
 
 def flag(name):
     return os.environ.get(name, "0") not in ("", "0")
+
+
+def accepts(compiler, flags):
+    """Whether a Unix compiler knows these flags."""
+    command = [*compiler.compiler_so, "-Werror", *flags, "-x", "c", "-c", os.devnull]
+    try:
+        return subprocess.run([*command, "-o", os.devnull], capture_output=True).returncode == 0
+    except OSError:  # there is none
+        return False
 
 
 class BuildTiers(build_ext):
@@ -34,6 +48,9 @@ class BuildTiers(build_ext):
         unix = self.compiler.compiler_type == "unix"
         if not (unix and platform.machine() in ("x86_64", "AMD64")):
             self.extensions = [e for e in self.extensions if not e.fastact_features]
+        flags = UNIX_FLAGS
+        if unix and accepts(self.compiler, GCC_FLAGS):
+            flags = UNIX_FLAGS + GCC_FLAGS
         for extension in self.extensions:
             if unix:
                 # Each loop is one function: a formula that is left as a call is not vectorised.
@@ -41,7 +58,7 @@ class BuildTiers(build_ext):
                     ("CYTHON_INLINE", "inline __attribute__((always_inline))")
                 )
                 extension.extra_compile_args = [
-                    *UNIX_FLAGS,
+                    *flags,
                     *(f"-m{feature}" for feature in extension.fastact_features),
                 ]
                 if "avx512f" in extension.fastact_features:
@@ -77,7 +94,7 @@ def extensions():
                     "src/channels.pxi",
                     "src/counting.pxi",
                     "fastact/elementary.pxd",
-                    "fastact/scalar.pxd",
+                    "fastact/formulas.pxd",
                 ],
             )
         )

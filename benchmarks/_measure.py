@@ -102,10 +102,9 @@ def interleave(timers, seconds, seed, progress=lambda share: None):
 
 def machine():
     """The facts without which a time means nothing."""
-    simd = np.show_config(mode="dicts")["SIMD Extensions"]
     return {
         "cpu": cpu_model(),
-        "isa": simd["baseline"] + simd["found"],
+        "isa": simd("baseline") + simd("found"),
         "caches": caches(),
         "cpus": os.cpu_count(),
         "threads": 1,
@@ -117,6 +116,11 @@ def machine():
         "fastact": fastact.__version__,
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def simd(kind):
+    """The instruction sets that NumPy was built for, ``baseline``, or has ``found``."""
+    return np.show_config(mode="dicts")["SIMD Extensions"].get(kind, [])
 
 
 def version(distribution):

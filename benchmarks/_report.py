@@ -7,12 +7,12 @@ from statistics import median
 
 import numpy as np
 from _measure import SIZES
+from _peers import IDIOM
 from matplotlib.figure import Figure
 from rich.table import Table
 
 from fastact.activations import ACTIVATIONS, OPERATIONS
 
-IDIOM = "NumPy idiom"
 COPY, MAXIMUM, EXP, TANH = ANCHORS = [
     (f"np.{name}", "NumPy") for name in ("copyto", "maximum", "exp", "tanh")
 ]

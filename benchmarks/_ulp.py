@@ -4,7 +4,8 @@ Design
 ------
 - An error counts in ulp of the exact result. Below the smallest normal number the ulp is the
   spacing of the subnormals. Where the exact result is NaN or rounds to infinity the result must
-  be just that, else it is infinitely wrong, and so is NaN or infinity anywhere else.
+  be just that, else it is infinitely wrong, and so is NaN anywhere else. Infinity where it is
+  finite stands for the power of two after the largest number, as rounding takes it.
 - Near a root of f' an ulp counts as at least `Zone.ulp`; see tests/roots.py.
 - All implementations are compared with the same exact results, so what these need is computed
   once, as `scale`. A pass then only asks whether any error is beyond the worst so far, which
@@ -73,7 +74,8 @@ def worst_of(x, actual, exact, scale, worst):
     """The worst of `worst` and of the float32 results `actual`, `scale` being that of `scales`."""
     if not _beyond(actual, exact, scale, worst.error):
         return worst
-    place, error = _find(actual, exact, scale, worst.error)
+    limit = 2 * 2.0 ** (int(np.finfo(x.dtype).maxexp) - 1)  # of float64: infinity
+    place, error = _find(actual, exact, scale, limit, worst.error)
     return worst if place < 0 else Worst(error, float(x[place]))
 
 
@@ -86,7 +88,7 @@ def _beyond(actual, exact, scale, error):
 
 
 @compiled
-def _find(actual, exact, scale, error):
+def _find(actual, exact, scale, limit, error):
     place = -1
     for i in range(actual.size):
         if math.isinf(scale[i]):
@@ -96,7 +98,8 @@ def _find(actual, exact, scale, error):
                 right = math.isinf(actual[i]) and (actual[i] > 0) == (exact[i] > 0)
             found = 0.0 if right else math.inf
         else:
-            found = abs(actual[i] - exact[i]) * scale[i]
+            y = min(max(actual[i], -limit), limit)  # NaN stays NaN
+            found = abs(y - exact[i]) * scale[i]
             if math.isnan(found):
                 found = math.inf
         if found > error:

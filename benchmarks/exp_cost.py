@@ -13,8 +13,8 @@ import os
 from pathlib import Path
 
 import numpy as np
-from _idioms import NumPyIdioms
 from _measure import OPERANDS, SIZES, buffers, interleave, machine, normal, timer
+from _peers import IDIOM, Operands, load
 
 from fastact.activations import ACTIVATIONS, OPERATIONS
 from fastact.backends import implementations
@@ -23,7 +23,6 @@ try:
     from _report import (
         COPY,
         EXP,
-        IDIOM,
         MAXIMUM,
         TANH,
         Cell,
@@ -52,18 +51,21 @@ def contenders(activations, backends, dtype, size, seed):
         EXP: timer(np.exp, x, out=out[1]),
         TANH: timer(np.tanh, x, out=out[1]),
     }
-    namespaces = {IDIOM: NumPyIdioms(x), **backends}
+    idiom = load([IDIOM])[IDIOM]
     for operation in OPERATIONS:
         if "y" in operation.inputs:
             continue  # a saved output has no exp left in it
         for name in activations:
+            row, function = ACTIVATIONS[name], name + operation.suffix
             inputs = OPERANDS[operation.suffix](name, x, grad)
-            function = name + operation.suffix
-            for label, namespace in namespaces.items():
-                if hasattr(namespace, function):
-                    timers[function, label] = timer(
-                        getattr(namespace, function), *inputs, out=out[len(operation.outputs)]
-                    )
+            given = out[len(operation.outputs)]
+            operands = Operands(x, grad, given if isinstance(given, tuple) else (given,))
+            if call := idiom.call(row, operation.suffix, operands):
+                timers[function, IDIOM] = call.timer()
+            for label, namespace in backends.items():
+                timers[function, label] = timer(
+                    getattr(namespace, function), *inputs, *row.required, out=given
+                )
     return timers
 
 

@@ -29,12 +29,12 @@ class Network:
     """Two hidden layers of one activation, trained with SGD and momentum."""
 
     def __init__(self, activation, inputs, hidden, batch, rng):
-        self.f = getattr(fastact, activation.name)
-        self.f_backward = getattr(fastact, activation.name + "_backward")
+        self.activation = activation
         self.seconds_in_f = 0.0
 
         # He's scale makes up for the half that a rectifier sets to zero; else Glorot's.
-        rectifier = activation.range[1] == "inf" and not activation.zero_centred
+        row = activation.row
+        rectifier = row.range[1] == "inf" and not row.zero_centred
         sizes = [inputs, hidden, hidden, CLASSES]
         self.weights, self.biases = [], []
         for n, m in zip(sizes, sizes[1:]):
@@ -49,6 +49,7 @@ class Network:
         self.z, self.h, self.grad = (
             [np.empty((batch, width), np.float32) for width in sizes] for _ in range(3)
         )
+        self.saved = {"input": self.z, "output": self.h}[activation.saves]
 
     def timed(self, function, *inputs, out):
         start = perf_counter()
@@ -61,8 +62,8 @@ class Network:
             z = np.matmul(self.h[i], w, out=self.z[i + 1])
             z += b
             if i < 2:
-                # Not in place: the backward pass needs z, the next layer h.
-                self.timed(self.f, z, out=self.h[i + 1])
+                # Not in place: the backward pass may need z, the next layer h.
+                self.timed(self.activation.forward, z, out=self.h[i + 1])
 
     def backward(self, label):  # (batch,)
         # Softmax and cross-entropy together have the gradient (p - onehot) / batch.
@@ -77,7 +78,7 @@ class Network:
             if i > 0:
                 g = np.matmul(self.grad[i + 1], self.weights[i].T, out=self.grad[i])
                 # In place: the gradient by h becomes the gradient by z.
-                self.timed(self.f_backward, g, self.z[i], out=g)
+                self.timed(self.activation.backward, g, self.saved[i], out=g)
 
     def step(self, rate):
         for p, g, v in zip(self.parameters, self.gradients, self.velocities):
@@ -87,7 +88,7 @@ class Network:
 
     def accuracy(self, x, label):  # (n, inputs), (n,)
         for w, b in zip(self.weights[:-1], self.biases):
-            x = self.f(x @ w + b)
+            x = self.activation.forward(x @ w + b)
         return np.mean((x @ self.weights[-1] + self.biases[-1]).argmax(axis=1) == label)
 
 
@@ -109,7 +110,7 @@ def train(activation, data, options):
     network = Network(activation, x_train.shape[1], options.hidden, batch, rng)
 
     start = perf_counter()
-    for epoch in tqdm(range(options.epochs), desc=f"{activation.name:10}", unit="epoch"):
+    for epoch in tqdm(range(options.epochs), desc=f"{activation.row.name:10}", unit="epoch"):
         rate = RATE * (1 - epoch / options.epochs)  # falls to 0, so that the end is calm
         order = rng.permutation(len(x_train))
         for i in range(0, len(order) - batch + 1, batch):  # a last, shorter batch is left out
@@ -139,7 +140,7 @@ def main():
     data, names = digits(options.seed), options.activation or CHOICES
     # With one thread for the matrix products too, the shares compare like with like.
     with threadpool_limits(1):
-        results = {name: train(ACTIVATIONS[name], data, options) for name in names}
+        results = {name: train(fastact.get(name), data, options) for name in names}
 
     print(f"\nfastact {fastact.__version__}, backend {fastact.backend}")
     print(f"{'activation':<16}{'test accuracy':>13}{'seconds':>10}{'in activation':>16}")

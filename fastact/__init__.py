@@ -6,7 +6,8 @@ derivative, ``f_backward_from_output(grad, y)``. For those that follow a matrix 
 ``bias_f(x, b)`` and ``bias_f_backward(grad, x, b)``, one pass with the bias before them.
 """
 
-from fastact import backends
+from fastact import backends, ufuncs  # noqa: F401 (pickle looks there)
+from fastact._get import get
 from fastact.activations import aliases, functions
 from fastact.axiswise import ROW_FUNCTIONS
 from fastact.channels import channel_functions
@@ -22,12 +23,19 @@ _aliases = dict(aliases())
 globals().update({name: getattr(_bound, name) for name in _names})
 globals().update({alias: globals()[name] for alias, name in _aliases.items()})
 
-__all__ = ["backend", "backends", *_names, *_aliases]
+__all__ = ["backend", "backends", "get", "get_include", *_names, *_aliases]
+
+
+def get_include():
+    """The folder for Cython's ``include_path``, in which ``fastact.scalar`` is found."""
+    from pathlib import Path
+
+    return str(Path(__file__).parents[1])
 
 
 def __getattr__(name):
-    if name == "diagnostics":  # imported when it is used
+    if name in ("diagnostics", "elementary"):  # imported when it is used
         from importlib import import_module
 
-        return import_module("fastact.diagnostics")
+        return import_module(f"fastact.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from functools import cache
 
 import numpy as np
@@ -132,9 +133,11 @@ def _with_defaults(ufunc, row, operation):
             try:
                 dtype = x.dtype
             except AttributeError:
+                if hasattr(x, "dtypes"):
+                    return general((x,), out, keywords)
                 dtype = None
             given = singles if dtype is FLOAT32 else doubles if dtype is FLOAT64 else defaults
-        elif len(given) != passed_unchecked:
+        elif len(given) != passed_unchecked or hasattr(x, "dtypes"):
             return general((x, *given), out, keywords)
         return ufunc(x, *given) if out is None else ufunc(x, *given, out)
 
@@ -145,9 +148,11 @@ def _with_defaults(ufunc, row, operation):
             try:
                 dtype = x.dtype if x.dtype is grad.dtype else None
             except AttributeError:
+                if hasattr(x, "dtypes") or hasattr(grad, "dtypes"):
+                    return general((grad, x), out, keywords)
                 dtype = None
             given = singles if dtype is FLOAT32 else doubles if dtype is FLOAT64 else defaults
-        elif len(given) != passed_unchecked:
+        elif len(given) != passed_unchecked or hasattr(x, "dtypes") or hasattr(grad, "dtypes"):
             return general((grad, x, *given), out, keywords)
         return ufunc(grad, x, *given) if out is None else ufunc(grad, x, *given, out)
 
@@ -170,6 +175,7 @@ def _with_defaults(ufunc, row, operation):
             condition(ufunc.__name__, dict(zip(names, given)))
         if out is not None:
             keywords["out"] = out
+        given = in_dtype_of_frames(args[:count], given)
         return ufunc(*args[:count], *given, **keywords)
 
     function = of_one if count == 1 else of_two
@@ -178,7 +184,38 @@ def _with_defaults(ufunc, row, operation):
     function.__doc__ = docstring(row, operation)
     function.__signature__ = signature(row, operation)
     function.ufunc = ufunc
+    with suppress(AttributeError):  # below NumPy 2.2, where pickle looks into all modules
+        ufunc.__module__ = "fastact.ufuncs"
     return function
+
+
+def overrides(x):
+    """Whether the type of `x` has an ``__array_ufunc__`` of its own."""
+    method = getattr(type(x), "__array_ufunc__", np.ndarray.__array_ufunc__)
+    return method is not np.ndarray.__array_ufunc__
+
+
+def call_each_output(ufuncs, args, keywords, error):
+    """The outputs of a refused call from a ufunc each, if an operand is of another library.
+
+    Dask's types know only NumPy's own ufuncs of several outputs.
+    """
+    out = keywords.pop("out", None) or args[ufuncs[0].nin :] or (None,) * len(ufuncs)
+    args = args[: ufuncs[0].nin]
+    if not any(map(overrides, (*args, *out))) or len(out) != len(ufuncs):
+        raise error
+    return tuple(ufunc(*args, out=output, **keywords) for ufunc, output in zip(ufuncs, out))
+
+
+def in_dtype_of_frames(operands, given):
+    """Parameters beside a DataFrame in its float dtype, for pandas takes numbers for float64."""
+    for x in operands:
+        if hasattr(x, "dtypes") and not hasattr(x, "dtype"):
+            with suppress(TypeError, ValueError):  # a dtype that is pandas' own, no columns
+                dtype = np.result_type(*(dtype for _, dtype in x.dtypes.items()))
+                if dtype.kind == "f":
+                    return [np.array(a, dtype) if type(a) in (int, float) else a for a in given]
+    return given
 
 
 def _condition(text, names):

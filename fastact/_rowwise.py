@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -56,6 +57,10 @@ def public_functions(kernels):
         function.__name__ = function.__qualname__ = name
         function.__module__ = "fastact"  # where pickle finds it
         function.__doc__ = docstring(row, function)
+        if name in kernels and not row.activation:
+            function.ufunc = kernels[name]
+            with suppress(AttributeError):  # as in fastact._public
+                function.ufunc.__module__ = "fastact.ufuncs"
         found[name] = function
     return found
 

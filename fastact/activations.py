@@ -88,6 +88,11 @@ class Operation:
     outputs: tuple[str, ...]
     summary: str
 
+    @property
+    def alone(self):
+        """For each output the operation that has it alone."""
+        return [other for o in self.outputs for other in OPERATIONS if other.outputs == (o,)]
+
     def conditions(self, activation):
         """The conditions on the parameters of `activation` under which this is defined."""
         conditions = [activation.domain]

@@ -7,7 +7,7 @@ elementwise functions; it follows from that table.
 # Design: forward, `bias_f` is elementwise and hence a ufunc. Backward, shapes, dtypes, overlap and
 # errors are settled here, for all backends; what a backend brings is `core`, for the case worth
 # being fast: b runs along the last axis, so all operands are 2-D and b is a row. Any other bias
-# takes two passes, f_backward and a sum.
+# takes two passes, f_backward and a sum; so do arrays of other libraries, by their own methods.
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastact import _examples, _public
-from fastact._public import _section
+from fastact._public import _section, overrides
 from fastact.activations import ACTIVATIONS, Operation
 from fastact.backends._blockwise import _WEAK, Blockwise, _overlap
 
@@ -169,6 +169,10 @@ def _bias_backward(row, backward, core, plain=None):
                 return results
         parameters = operands.parameters(given, keywords)
         outs = (None, None) if out is None else operands.outputs(out)
+        if operands.are_foreign((grad, x, b), outs):
+            parameters = _public.in_dtype_of_frames((grad, x), parameters)
+            result = backward(grad, x + b, *parameters)
+            return result, _total(result, b)
         return general((grad, x, b, *parameters), outs)
 
     def general(given, outs):
@@ -201,6 +205,9 @@ def _weight_backward(row):
 
     def function(grad, x, weight, /, *, out=None):
         out = operands.outputs(out) if type(out) is tuple else (out,)
+        if operands.are_foreign((grad, x, weight), out):
+            zero = _public.in_dtype_of_frames((x,), [0])
+            return _total(grad * np.minimum(x, *zero), weight)
         dtype, shape, (grad, x, weight) = operands.prepare((grad, x, weight), out)
         operands.check_shapes(out, (weight.shape,))
         grad, x = (np.atleast_1d(np.broadcast_to(a, shape)) for a in (grad, x))
@@ -260,6 +267,17 @@ class _Operands:
         if len(out) != count:
             raise ValueError(f"{self.name}(): the 'out' tuple must have exactly {count} entries")
         return out
+
+    def are_foreign(self, given, outs):
+        """Whether an operand is of another library, or masked, and so to be left to its methods."""
+        if not any(overrides(a) or isinstance(a, np.ma.MaskedArray) for a in given):
+            return False
+        types = ", ".join(type(a).__name__ for a in given)
+        if any(output is not None for output in outs):
+            raise TypeError(f"{self.name}(): 'out' is for arrays of NumPy, not for {types}")
+        if any(overrides(a) and not hasattr(a, "shape") for a in given):
+            raise TypeError(f"{self.name}(): the operands have to be arrays, not {types}")
+        return True
 
     def prepare(self, given, outs):
         """The dtype of the call, the operands' broadcast shape, and they as arrays of the dtype."""
@@ -338,6 +356,22 @@ def _sum(array, axes, shape=None):
     else:  # bfloat16
         sums = np.asarray(_double(array).sum(axes))
     return sums if shape is None else sums.reshape(shape)
+
+
+def _total(array, part):
+    """The sum over the axes along which `part` was broadcast, of an array that is not NumPy's."""
+    dtype = np.result_type(*array.dtypes) if not hasattr(array, "dtype") else array.dtype
+    axes, shape = _axes(array.shape, np.shape(part)), np.shape(part)
+    if hasattr(array, "dims"):  # xarray's, where axes go by names
+        names = getattr(part, "dims", [n for i, n in enumerate(array.dims) if i not in axes])
+        sums = array.astype(np.float64).sum([n for n in array.dims if n not in names], skipna=False)
+    elif not axes:
+        return array
+    elif hasattr(array, "iloc"):  # pandas'
+        sums = array.astype(np.float64).sum(axis=axes[0] if len(axes) == 1 else None, skipna=False)
+    else:
+        sums = array.sum(axes, np.float64, keepdims=True).reshape(shape)
+    return sums.astype(dtype)
 
 
 def _rounded(array, dtype):

@@ -1,4 +1,4 @@
-# Elementary functions for the formulas of scalar.pxd, float and double.
+# Elementary functions for the formulas (formulas.pxd), float and double.
 #
 # Design: every function is branch-free arithmetic that a C compiler vectorises in the loop
 # it is inlined into: no calls to libm (they do not vectorise), ternaries instead of ifs,

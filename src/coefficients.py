@@ -1,4 +1,4 @@
-"""Recompute the polynomials of fastact/elementary.pxd: ``python src/coefficients.py [NAME]``.
+"""Recompute the polynomials of the kernels: ``python src/coefficients.py [NAME]``.
 
 Each is the minimax polynomial, by Remez exchange at 60 digits, of a function for which the error
 is weighted as it reaches the result; a degree is the least whose error (printed in bits) is
@@ -40,6 +40,14 @@ def tanh_tail(x2):
     return (1 - mp.tanh(x) / x) / x2
 
 
+def erf_tail(x2):
+    """erf(x) / x - 1 as a function of x^2."""
+    if x2 < TINY:
+        return 2 / mp.sqrt(mp.pi) * (1 - x2 / 3 + x2 * x2 / 10) - 1
+    x = mp.sqrt(x2)
+    return mp.erf(x) / x - 1
+
+
 def mills(k):
     """(a + k) exp(a^2 / 2) Q(a), Q the normal distribution's upper tail; q = (a - k) / (a + k)."""
 
@@ -62,6 +70,9 @@ POLYNOMIALS = {
     "atanh double": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 9),
     "tanh float": (tanh_tail, relative(tanh_tail), mp.mpf(0), mp.mpf(1), 7),
     "tanh double": (tanh_tail, relative(tanh_tail), mp.mpf(0), mp.mpf(1), 15),
+    "erf to 1 double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf(1), 11),
+    "erf float": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 5),
+    "erf double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 11),
     # Up to where a exp(-a^2/2) has underflowed.
     "mills float": (mills(3), relative(mills(3)), mp.mpf(-1), mp.mpf("11.7") / mp.mpf("17.7"), 10),
     "mills double": (mills(4), relative(mills(4)), mp.mpf(-1), mp.mpf("34.8") / mp.mpf("42.8"), 23),

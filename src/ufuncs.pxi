@@ -19,16 +19,21 @@
 # The loops are registered as NumPy 2 array methods that raise no floating-point errors: masked
 # lanes overflow where the result does not. It also makes a call cheaper, 0.8 x np.tanh's.
 #
+# Dask refuses a ufunc of two outputs that is not NumPy's own, and a ufunc asks nobody else. Those
+# of two outputs have a call of their own before NumPy's, which then makes a call for each output.
+# (With the signature "()->(),()" Dask would take them, but xarray refuses what has a signature.)
+#
 # To add an activation: its tag, its member of `activation`, its branches in `evaluate` and
 # `derivative_from_output`, its line in the list at the end.
 
 cimport cython
 cimport numpy as np
 from cpython.mem cimport PyMem_Malloc
+from cpython.object cimport PyObject
 from libc.stdint cimport int16_t, uint16_t
 from numpy cimport npy_intp
 
-cimport fastact.scalar as scalar
+from fastact cimport formulas
 from fastact.elementary cimport (
     bfloat16_to_float,
     float_to_bfloat16,
@@ -41,7 +46,7 @@ from contextlib import suppress
 
 import numpy
 
-from fastact._public import docstring
+from fastact._public import call_each_output, docstring
 from fastact.activations import ACTIVATIONS
 
 np.import_array()
@@ -187,8 +192,11 @@ cdef extern from *:
     unsigned flags "fastact_flags"() noexcept nogil
     void restore_flags "fastact_restore_flags"(unsigned) noexcept nogil
     void *bfloat16_loop "fastact_bfloat16_loop"
+    ctypedef void *vectorcallfunc
+    Py_ssize_t PyVectorcall_NARGS(size_t nargsf)
     ctypedef struct PyUFuncObject:
         void *const *data
+        vectorcallfunc vectorcall
     ctypedef struct PyArrayMethod_Context:
         void *caller
     int register_loop "fastact_add_loop"(object ufunc, void *loop, object dtype) except -1
@@ -319,95 +327,95 @@ cdef inline void evaluate(
 ) noexcept nogil:
     """Value and derivative at x, with the parameters a and b."""
     if activation is identity_t:
-        scalar.identity_with_derivative(x, y, dy)
+        formulas.identity_with_derivative(x, y, dy)
     elif activation is relu_t:
-        scalar.relu_with_derivative(x, y, dy)
+        formulas.relu_with_derivative(x, y, dy)
     elif activation is relu6_t:
-        scalar.relu6_with_derivative(x, y, dy)
+        formulas.relu6_with_derivative(x, y, dy)
     elif activation is leaky_relu_t:
-        scalar.leaky_relu_with_derivative(x, a, y, dy)
+        formulas.leaky_relu_with_derivative(x, a, y, dy)
     elif activation is prelu_t:
-        scalar.prelu_with_derivative(x, a, y, dy)
+        formulas.prelu_with_derivative(x, a, y, dy)
     elif activation is threshold_t:
-        scalar.threshold_with_derivative(x, a, b, y, dy)
+        formulas.threshold_with_derivative(x, a, b, y, dy)
     elif activation is elu_t:
-        scalar.elu_with_derivative(x, a, y, dy)
+        formulas.elu_with_derivative(x, a, y, dy)
     elif activation is selu_t:
-        scalar.selu_with_derivative(x, y, dy)
+        formulas.selu_with_derivative(x, y, dy)
     elif activation is celu_t:
-        scalar.celu_with_derivative(x, a, y, dy)
+        formulas.celu_with_derivative(x, a, y, dy)
     elif activation is sigmoid_t:
-        scalar.sigmoid_with_derivative(x, y, dy)
+        formulas.sigmoid_with_derivative(x, y, dy)
     elif activation is log_sigmoid_t:
-        scalar.log_sigmoid_with_derivative(x, y, dy)
+        formulas.log_sigmoid_with_derivative(x, y, dy)
     elif activation is hard_sigmoid_t:
-        scalar.hard_sigmoid_with_derivative(x, y, dy)
+        formulas.hard_sigmoid_with_derivative(x, y, dy)
     elif activation is tanh_t:
-        scalar.tanh_with_derivative(x, y, dy)
+        formulas.tanh_with_derivative(x, y, dy)
     elif activation is lecun_tanh_t:
-        scalar.lecun_tanh_with_derivative(x, y, dy)
+        formulas.lecun_tanh_with_derivative(x, y, dy)
     elif activation is hard_tanh_t:
-        scalar.hard_tanh_with_derivative(x, a, b, y, dy)
+        formulas.hard_tanh_with_derivative(x, a, b, y, dy)
     elif activation is tanh_shrink_t:
-        scalar.tanh_shrink_with_derivative(x, y, dy)
+        formulas.tanh_shrink_with_derivative(x, y, dy)
     elif activation is softsign_t:
-        scalar.softsign_with_derivative(x, y, dy)
+        formulas.softsign_with_derivative(x, y, dy)
     elif activation is softplus_t:
-        scalar.softplus_with_derivative(x, a, y, dy)
+        formulas.softplus_with_derivative(x, a, y, dy)
     elif activation is squareplus_t:
-        scalar.squareplus_with_derivative(x, a, y, dy)
+        formulas.squareplus_with_derivative(x, a, y, dy)
     elif activation is gelu_t:
-        scalar.gelu_with_derivative(x, y, dy)
+        formulas.gelu_with_derivative(x, y, dy)
     elif activation is gelu_tanh_t:
-        scalar.gelu_tanh_with_derivative(x, y, dy)
+        formulas.gelu_tanh_with_derivative(x, y, dy)
     elif activation is quick_gelu_t:
-        scalar.quick_gelu_with_derivative(x, y, dy)
+        formulas.quick_gelu_with_derivative(x, y, dy)
     elif activation is silu_t:
-        scalar.silu_with_derivative(x, y, dy)
+        formulas.silu_with_derivative(x, y, dy)
     elif activation is swish_t:
-        scalar.swish_with_derivative(x, a, y, dy)
+        formulas.swish_with_derivative(x, a, y, dy)
     elif activation is mish_t:
-        scalar.mish_with_derivative(x, y, dy)
+        formulas.mish_with_derivative(x, y, dy)
     elif activation is hard_swish_t:
-        scalar.hard_swish_with_derivative(x, y, dy)
+        formulas.hard_swish_with_derivative(x, y, dy)
     elif activation is soft_shrink_t:
-        scalar.soft_shrink_with_derivative(x, a, y, dy)
+        formulas.soft_shrink_with_derivative(x, a, y, dy)
     elif activation is hard_shrink_t:
-        scalar.hard_shrink_with_derivative(x, a, y, dy)
+        formulas.hard_shrink_with_derivative(x, a, y, dy)
 
 
 cdef inline real derivative_from_output(real y, real a, real b, activation *tag) noexcept nogil:
     """The derivative where the value is y, with the parameters a and b."""
     if activation is identity_t:
-        return scalar.identity_derivative_from_output(y)
+        return formulas.identity_derivative_from_output(y)
     elif activation is relu_t:
-        return scalar.relu_derivative_from_output(y)
+        return formulas.relu_derivative_from_output(y)
     elif activation is relu6_t:
-        return scalar.relu6_derivative_from_output(y)
+        return formulas.relu6_derivative_from_output(y)
     elif activation is leaky_relu_t:
-        return scalar.leaky_relu_derivative_from_output(y, a)
+        return formulas.leaky_relu_derivative_from_output(y, a)
     elif activation is elu_t:
-        return scalar.elu_derivative_from_output(y, a)
+        return formulas.elu_derivative_from_output(y, a)
     elif activation is selu_t:
-        return scalar.selu_derivative_from_output(y)
+        return formulas.selu_derivative_from_output(y)
     elif activation is celu_t:
-        return scalar.celu_derivative_from_output(y, a)
+        return formulas.celu_derivative_from_output(y, a)
     elif activation is sigmoid_t:
-        return scalar.sigmoid_derivative_from_output(y)
+        return formulas.sigmoid_derivative_from_output(y)
     elif activation is log_sigmoid_t:
-        return scalar.log_sigmoid_derivative_from_output(y)
+        return formulas.log_sigmoid_derivative_from_output(y)
     elif activation is hard_sigmoid_t:
-        return scalar.hard_sigmoid_derivative_from_output(y)
+        return formulas.hard_sigmoid_derivative_from_output(y)
     elif activation is tanh_t:
-        return scalar.tanh_derivative_from_output(y)
+        return formulas.tanh_derivative_from_output(y)
     elif activation is lecun_tanh_t:
-        return scalar.lecun_tanh_derivative_from_output(y)
+        return formulas.lecun_tanh_derivative_from_output(y)
     elif activation is hard_tanh_t:
-        return scalar.hard_tanh_derivative_from_output(y, a, b)
+        return formulas.hard_tanh_derivative_from_output(y, a, b)
     elif activation is softsign_t:
-        return scalar.softsign_derivative_from_output(y)
+        return formulas.softsign_derivative_from_output(y)
     elif activation is softplus_t:
-        return scalar.softplus_derivative_from_output(y, a)
+        return formulas.softplus_derivative_from_output(y, a)
     else:
         return y  # no such operation
 
@@ -611,6 +619,26 @@ KERNELS = {("loop", "float16"): <size_t><void *>&loop[uint16_t]}
 cdef list _kept_alive = []  # a ufunc borrows its name and docstring
 
 
+#: For each ufunc of several outputs, those that have the outputs alone.
+cdef dict _alone = {}
+
+ctypedef object (*ufunc_call)(object, PyObject **, size_t, PyObject *)
+cdef ufunc_call _numpys_call = NULL
+
+
+cdef object call(object ufunc, PyObject **args, size_t nargsf, PyObject *names):
+    """NumPy's call of a ufunc of several outputs, or one for each output."""
+    try:
+        return _numpys_call(ufunc, args, nargsf, names)
+    except TypeError as error:
+        positional = [<object>args[i] for i in range(PyVectorcall_NARGS(nargsf))]
+        keywords = {}
+        if names != NULL:
+            for i, name in enumerate(<tuple>names, len(positional)):
+                keywords[name] = <object>args[i]
+        return call_each_output(_alone[ufunc.__name__], positional, keywords, error)
+
+
 cdef object new_ufunc(
     str public, str documentation, row, kind, void *of_float, void *of_double, bint adds_bias=False
 ):
@@ -638,6 +666,11 @@ cdef object new_ufunc(
     add_promoter(ufunc)
     with suppress(AttributeError):  # older NumPy: pickle has to search all modules for it
         ufunc.__module__ = "fastact"
+    if kernels.nout > 1:
+        _alone[public] = [UFUNCS[row.name + alone.suffix] for alone in kind.alone]
+        global _numpys_call
+        _numpys_call = <ufunc_call>(<PyUFuncObject *>ufunc).vectorcall
+        (<PyUFuncObject *>ufunc).vectorcall = <vectorcallfunc>&call
     return ufunc
 
 

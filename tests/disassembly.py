@@ -30,10 +30,10 @@ class Loop(list):
 
 
 @cache
-def functions(tier):
-    """The code of a tier's module: symbol and address in the file -> [(address, instruction)]."""
+def functions(file):
+    """The code of a module: symbol and address in the file -> [(address, instruction)]."""
     listing = subprocess.run(
-        ["objdump", "--disassemble", "--no-show-raw-insn", path(tier)],
+        ["objdump", "--disassemble", "--no-show-raw-insn", file],
         check=True,
         capture_output=True,
         text=True,
@@ -53,7 +53,7 @@ def path(tier):
 
 def code_of(tier, name, dtype):
     """The instructions of a kernel, found by its address, or without running it by its symbol."""
-    code = functions(tier)
+    code = functions(path(tier))
     if tier in backends.cython.runnable():
         module = importlib.import_module(f"fastact._ufuncs_{tier}")
         # The module was loaded where its init function lies now, less where the file has it.
@@ -79,7 +79,12 @@ def innermost_loops(tier, name, dtype):
     """The innermost loops of the kernel of one ufunc and dtype, or of all ufuncs' `loop`."""
     instructions = code_of(tier, name, dtype)
     if match := re.match(r"jmp\s+[0-9a-f]+ <(\w+)>", instructions[0][1]):
-        instructions = functions(tier)[match[1]]  # the compiler saw that two kernels are one
+        instructions = functions(path(tier))[match[1]]  # the compiler saw that two kernels are one
+    return loops_in(instructions)
+
+
+def loops_in(instructions):
+    """The innermost loops of a function."""
     index = {address: i for i, (address, _) in enumerate(instructions)}
     spans = set()
     for i, (address, text) in enumerate(instructions):

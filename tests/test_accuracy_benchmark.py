@@ -16,6 +16,7 @@ from fastact.activations import ACTIVATIONS
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
 
+import _readme
 import _scans
 import _taylor
 import accuracy
@@ -78,6 +79,13 @@ def test_what_is_not_a_number_stands_for_itself(actual, exact, error):
     actual, exact = np.array([actual], np.float32), np.array([exact], np.float64)
     scale = scales(exact, exact, np.float32, Zone())
     assert worst_of(exact, actual, exact, scale, Worst()).error == error
+
+
+@pytest.mark.parametrize("exact, error", [(2.0**128 - 1.5 * 2.0**103, 0.75), (2.0**127, 2**23)])
+def test_an_overflow_counts_as_the_power_of_two_that_it_is_rounded_to(exact, error):
+    x, exact = np.float32([1]), np.array([exact])
+    scale = scales(x.astype(float), exact, np.float32, Zone())
+    assert worst_of(x, np.float32([np.inf]), exact, scale, Worst()).error == error
 
 
 def test_of_equal_errors_the_one_nearer_to_0_counts():
@@ -231,7 +239,7 @@ def test_the_readme_has_the_table_of_the_results():
         pytest.skip("these tests have been copied away from the README")
     text = readme.read_text(encoding="utf-8")
     results = json.loads((ROOT / "benchmarks" / "results" / "accuracy.json").read_text())["errors"]
-    assert text == accuracy_table.insert(text, accuracy_table.markdown(results))
+    assert text == _readme.insert(text, "accuracy", accuracy_table.table(results))
     assert "| `tanh` |" in text
 
 
@@ -246,5 +254,5 @@ def test_the_table_shows_the_worst_implementation():
             ("NumPy idiom", 2e6),
         ]
     ]
-    line = accuracy_table.markdown(records).splitlines()[-1]
+    line = accuracy_table.table(records).splitlines()[-1]
     assert line == "| `tanh` | 1.75 /  | 2e+06 /  | inf /  |  |  |  |"

@@ -11,11 +11,12 @@ from oracle import as_tuple, assert_same
 import fastact
 import fastact.backends
 from fastact.activations import aliases, functions
+from fastact.axiswise import ROW_FUNCTIONS
 from fastact.channels import channel_functions
 
 NAMES = [name for name, _, _ in functions()]
 #: These are tested in a file of their own.
-ELSEWHERE = {name for name, _, _ in channel_functions()}
+ELSEWHERE = {name for name, _, _ in channel_functions()} | {*ROW_FUNCTIONS}
 
 
 def public_functions(namespace):

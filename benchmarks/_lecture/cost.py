@@ -3,10 +3,11 @@
 from time import perf_counter
 
 import numpy as np
-from _idioms import NumPyIdioms
 from _measure import SIZES, interleave, normal, timer
+from _peers import IDIOM, Operands, load
 
 import fastact
+from fastact.activations import ACTIVATIONS
 
 from .network import Network, digits, train
 from .statement import Result, limit, statement
@@ -30,17 +31,14 @@ def ratio_to(name, other, size, seconds=0.5, dtype="float32"):
     return float(np.median(found["this"] / found["other"]))
 
 
-def contenders(x):
-    naive = NumPyIdioms(x)
-    return {
-        "copy": np.copyto,
-        "relu": fastact.relu,
-        "sigmoid": fastact.sigmoid,
-        "tanh": fastact.tanh,
-        "relu, NumPy": naive.relu,
-        "sigmoid, NumPy": naive.sigmoid,
-        "tanh, NumPy": naive.tanh,
-    }
+def contenders(x, out):
+    idiom = load([IDIOM])[IDIOM]
+    timers = {"copy": timer(np.copyto, out, x)}
+    for name in ("relu", "sigmoid", "tanh"):
+        timers[name] = timer(getattr(fastact, name), x, out=out)
+        call = idiom.call(ACTIVATIONS[name], "", Operands(x, x, (out,)))
+        timers[f"{name}, NumPy"] = call.timer()
+    return timers
 
 
 def table(sizes, seconds):
@@ -48,8 +46,8 @@ def table(sizes, seconds):
     found = {}
     for dtype in ("float32", "float64"):
         for size in sizes:
-            functions = contenders(normal(SIZES[size], dtype, 0))
-            found[dtype, size] = times(functions, size, dtype, seconds)
+            x = normal(SIZES[size], dtype, 0)
+            found[dtype, size] = interleave(contenders(x, np.zeros_like(x)), seconds, 0)
     return found
 
 

@@ -47,8 +47,8 @@ class Network:
         self, activation, hidden, seed, scale=1.0, offset=0.0, dropout=0.0, dtype=np.float32
     ):
         self.activation, self.offset, self.dropout = activation, offset, dropout
-        self.f = getattr(fastact, activation)
-        self.f_backward = getattr(fastact, activation + "_backward")
+        selected = fastact.get(activation)
+        self.f, self.f_backward = selected.forward, selected.backward_from_input
         self.rng = np.random.default_rng(seed)
         sizes = [INPUTS, *hidden, CLASSES]
         self.weights = [

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastact._public import docstring, publish
+from fastact._public import call_each_output, docstring, overrides, publish
 from fastact.activations import functions
 
 # Design: whatever is hard about a ufunc (broadcasting, strides, casts, byte order,
@@ -40,9 +40,11 @@ class Blockwise:
         float32 or all float64 (16-bit floats are computed in float32). An input of a single element
         may come as a scalar of that dtype. An output may *be* one of the inputs, so each
         element must be read before it is written, but never overlaps one otherwise.
+    alone : sequence of Blockwise, optional
+        For each of several outputs the function that has it alone.
     """
 
-    def __init__(self, name, doc, nin, nout, loop):
+    def __init__(self, name, doc, nin, nout, loop, alone=()):
         self.__name__ = self.__qualname__ = name
         self.__module__ = "fastact"  # where pickle finds it
         self.__doc__ = doc
@@ -52,6 +54,7 @@ class Blockwise:
         self.types = [f"{code * nin}->{code * nout}" for code in _FLOATS]
         self.ntypes = len(self.types)
         self._loop = loop
+        self._alone = alone
 
     def __reduce__(self):
         return self.__name__
@@ -69,11 +72,11 @@ class Blockwise:
             results = self._common_call(inputs, outputs)
             if results is not None:
                 return results if self.nout > 1 else results[0]
-        overrides = [x for x in (*inputs, *outputs) if _overrides(x)]
-        if overrides:
+        overriding = [x for x in (*inputs, *outputs) if overrides(x)]
+        if overriding:
             if any(output is not None for output in outputs):
                 keywords["out"] = outputs
-            return self._delegate(overrides, inputs, keywords)
+            return delegate(self, overriding, inputs, keywords, self._alone)
         results = self._evaluate(inputs, outputs, **keywords)
         return results if self.nout > 1 else results[0]
 
@@ -141,30 +144,6 @@ class Blockwise:
             blocks = [x.reshape(-1) if x.ndim else x for x in blocks]
         self._loop(*blocks)
         return results
-
-    def _delegate(self, overrides, inputs, keywords):
-        """Let the operands that override ufuncs have the call: subclasses first."""
-        queue = []
-        for x in overrides:
-            if any(type(x) is type(other) for other in queue):
-                continue
-            before = [i for i, other in enumerate(queue) if issubclass(type(x), type(other))]
-            queue.insert(before[0] if before else len(queue), x)
-        for x in queue:
-            if type(x).__array_ufunc__ is None:
-                raise TypeError(
-                    f"operand '{type(x).__name__}' does not support ufuncs "
-                    f"(__array_ufunc__=None): {self.__name__}"
-                )
-        for x in queue:
-            result = x.__array_ufunc__(self, "__call__", *inputs, **keywords)
-            if result is not NotImplemented:
-                return result
-        names = ", ".join(repr(type(x).__name__) for x in (*inputs, *keywords.get("out", ())))
-        raise TypeError(
-            f"operand type(s) all returned NotImplemented from __array_ufunc__({self!r}, "
-            f"'__call__', ...): {names}"
-        )
 
     def _evaluate(
         self, inputs, outputs, *, where=True, casting="same_kind", order="K", dtype=None, subok=True
@@ -312,22 +291,48 @@ class Blockwise:
         return tuple(wrapped)
 
 
+def delegate(ufunc, overriding, inputs, keywords, alone=()):
+    """Let the operands that override ufuncs have the call: subclasses first."""
+    queue = []
+    for x in overriding:
+        if any(type(x) is type(other) for other in queue):
+            continue
+        before = [i for i, other in enumerate(queue) if issubclass(type(x), type(other))]
+        queue.insert(before[0] if before else len(queue), x)
+    for x in queue:
+        if type(x).__array_ufunc__ is None:
+            raise TypeError(
+                f"operand '{type(x).__name__}' does not support ufuncs "
+                f"(__array_ufunc__=None): {ufunc.__name__}"
+            )
+    for x in queue:
+        result = x.__array_ufunc__(ufunc, "__call__", *inputs, **keywords)
+        if result is not NotImplemented:
+            return result
+    names = ", ".join(repr(type(x).__name__) for x in (*inputs, *keywords.get("out", ())))
+    error = TypeError(
+        f"operand type(s) all returned NotImplemented from __array_ufunc__({ufunc!r}, "
+        f"'__call__', ...): {names}"
+    )
+    if alone:
+        return call_each_output(alone, inputs, keywords, error)
+    raise error
+
+
 def public_functions(make_loop):
     """Every public function by name, over the loops that ``make_loop(row, operation)`` makes."""
-    return {
-        name: publish(
-            Blockwise(
-                name,
-                docstring(row, operation),
-                len(operation.inputs) + len(row.parameters),
-                len(operation.outputs),
-                make_loop(row, operation),
-            ),
-            row,
-            operation,
+    ufuncs, public = {}, {}
+    for name, row, operation in functions():
+        ufuncs[name] = Blockwise(
+            name,
+            docstring(row, operation),
+            len(operation.inputs) + len(row.parameters),
+            len(operation.outputs),
+            make_loop(row, operation),
+            [ufuncs[row.name + alone.suffix] for alone in operation.alone if alone != operation],
         )
-        for name, row, operation in functions()
-    }
+        public[name] = publish(ufuncs[name], row, operation)
+    return public
 
 
 def _loop_of(dtype):
@@ -353,12 +358,6 @@ def _overlap(output, block):
     return np.may_share_memory(output, block) and (
         output.__array_interface__["data"] != block.__array_interface__["data"]
     )
-
-
-def _overrides(x):
-    """Whether the type of `x` has an ``__array_ufunc__`` of its own."""
-    method = getattr(type(x), "__array_ufunc__", np.ndarray.__array_ufunc__)
-    return method is not np.ndarray.__array_ufunc__
 
 
 def _wraps(x):

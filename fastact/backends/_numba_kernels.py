@@ -5,6 +5,7 @@ inline and vectorise.
 """
 
 import contextlib
+import functools
 import platform
 
 import llvmlite.binding
@@ -13,6 +14,8 @@ from llvmlite import ir
 from numba import njit
 from numba.core import types
 from numba.extending import intrinsic, overload, register_jitable
+
+from fastact.elementary import Elementary
 
 # Design: a formula returns (value, derivative) from shared subexpressions; an operation is
 # a loop over a projection of the pair, and LLVM drops the unused half. Nothing here calls
@@ -23,7 +26,7 @@ from numba.extending import intrinsic, overload, register_jitable
 # as jitable functions. Formulas and loops stay in one file because Numba's cache watches
 # the file of the function that it compiles, and no other.
 #
-# The algorithms are those of elementary.pxd and scalar.pxd, where the errors are bounded.
+# The algorithms are those of elementary.pxd and formulas.pxd, where the errors are bounded.
 
 _HAS_FMA = platform.machine() in ("aarch64", "arm64") or bool(
     llvmlite.binding.get_host_cpu_features().get("fma")
@@ -171,6 +174,27 @@ def powers_of_two(typingctx, x, origin):
         return context.make_tuple(builder, signature.return_type, powers)
 
     return (types.UniTuple(x, 2)(x, x), codegen) if x == origin else None
+
+
+@intrinsic
+def binade(typingctx, x):
+    """(m, n, 2^-n) with x = 2^n m and m from sqrt(1/2) to sqrt(2), for normal numbers x > 0."""
+
+    def codegen(context, builder, signature, arguments):
+        integer, kind = ir.IntType(x.bitwidth), arguments[0].type
+        mantissa, bias = (23, 127) if x.bitwidth == 32 else (52, 1023)
+        above = ir.Constant(
+            integer, int((2 - 2**0.5) * 2**mantissa)
+        )  # from sqrt(2) on n is one more
+        shift, bias = ir.Constant(integer, mantissa), ir.Constant(integer, bias)
+        bits = builder.bitcast(arguments[0], integer)
+        n = builder.sub(builder.lshr(builder.add(bits, above), shift), bias)
+        m = builder.bitcast(builder.sub(bits, builder.shl(n, shift)), kind)
+        inverse = _shifted(builder, builder.sub(bias, n), kind)
+        values = [m, builder.sitofp(n, kind), inverse]
+        return context.make_tuple(builder, signature.return_type, values)
+
+    return types.UniTuple(x, 3)(x), codegen
 
 
 def polynomial(float32, float64):
@@ -344,6 +368,32 @@ _tanh_tail = polynomial(
     ),
 )
 
+# erf(x) / x less 1 as a function of x^2 <= 0.75^2: src/coefficients.py, "erf".
+_erf_tail = polynomial(
+    float32=(
+        0.128379165,
+        -0.376126188,
+        0.112833766,
+        -0.0268346244,
+        0.00511434508,
+        -0.000674950962,
+    ),
+    float64=(
+        0.12837916709551257389,
+        -0.37612638903183751982,
+        0.11283791670955085332,
+        -0.026866170645117931632,
+        0.0052239776252149450987,
+        -0.00085483270005384465560,
+        0.00012055331514559946160,
+        -0.000014925588367953640176,
+        0.0000016460361629383604612,
+        -1.6332944560227330873e-7,
+        1.4411754782857380521e-8,
+        -9.4959947584661260592e-10,
+    ),
+)
+
 # The polynomial of `mills_ratio` less its first two coefficients: src/coefficients.py, "mills".
 _mills_tail = polynomial(
     float32=(
@@ -506,6 +556,62 @@ def mills_ratio(a):
     return m, m_low + fma(p, inverse_low, p_low * inverse)
 
 
+# What fastact.elementary offers ----------------------------------------------------------------
+
+
+@inlined
+def _exp_parts(x):
+    """exp(x) = s * s2 * (1 + h), for x of either sign; s and s2 are about 2^(n/2) and normal."""
+    one, low, high = like(x, 1), by_type(x, -104, -746), by_type(x, 89, 710)
+    origin = by_type(x, 1.5 * 2**23, 1.5 * 2**52)
+    x = where(x < low, low, at_most(x, high))
+    t, r, n, ln2_low = _reduced(-x, one, origin + by_type(x, 2 * 127, 2 * 1023))
+    s, s2 = powers_of_two(t, origin)
+    r = fma(n, ln2_low, r)
+    return s, s2, fma(r * r, _exp_tail(r, -one, one), -r)
+
+
+@inlined
+def exp(x):
+    s, s2, h = _exp_parts(x)
+    return nan_or(x, fma(s, h, s) * s2)
+
+
+@inlined
+def expm1(x):
+    s, s2, h = _exp_parts(x)
+    scale = s * s2
+    y = fma(scale, h, scale - like(x, 1))
+    y = where(x > like(x, 40), fma(s, h, s) * s2, y)
+    return nan_or(x, copysign(y, x))
+
+
+@inlined
+def log1p(x):
+    # 1 + x = 2^n (1 + f), where f takes up what rounding 1 + x cost; log1p(f) = 2 atanh(z).
+    one, two = like(x, 1), like(x, 2)
+    u, u_low = sum_of(one, finite(x))
+    m, n, scale = binade(u)
+    f = (m - one) + where(x < like(x, 1e30), u_low * scale, like(x, 0))
+    z = divide(f, two + f)
+    y = f - z * fma(-z * z, _atanh_tail(z * z, one, two), f)
+    high = by_type(x, 0.693145751953125, 6.93147180369123816490e-01)
+    y = fma(n, high, fma(n, by_type(x, 1.428606765330187e-06, 1.90821492927058770002e-10), y))
+    y = where(x > -one, y, where(x == -one, like(x, -np.inf), like(x, np.nan)))
+    return nan_or(x, where(x < like(x, np.inf), copysign(y, x), x))
+
+
+@inlined
+def erf(x):
+    # x + x P(x^2) up to 0.75; beyond, 1 less twice the normal distribution's upper tail.
+    one, a = like(x, 1), at_most(fabs(x), like(x, 8))
+    s, h = exp_minus(a * a, 1)
+    m, _ = mills_ratio(a * like(x, 1.4142135623730951))
+    y = fma(-fma(s, h, s), m + m, one)
+    y = where(a > like(x, 0.75), y, fma(a, _erf_tail(a * a, one, one), a))
+    return copysign(y, x)
+
+
 # Formulas ------------------------------------------------------------------------------------
 
 
@@ -640,7 +746,8 @@ def sigmoid_derivative_from_output(y):
 def log_sigmoid_with_derivative(x):
     s, h = exp_minus(x, 1)
     zero = like(x, 0)
-    y = where(x < 0, x, zero) - log1p_exp_minus(s, h, zero)[0]
+    high, low = log1p_exp_minus(s, h, zero)
+    y = (where(x < 0, x, zero) - low) - high
     t = lower_sigmoid(s, h)
     return y, where(x < 0, like(x, 1) - t, t)
 
@@ -995,6 +1102,9 @@ def jitable(name):
 
 def project(row, operation):
     """The function from an operation's inputs to the tuple of its outputs."""
+    if isinstance(row, Elementary):
+        formula = globals()[row.name]
+        return lambda x: (formula(x),)
     if "y" in operation.inputs:
         derivative = globals()[f"{row.name}_derivative_from_output"]
         return lambda grad, y, *p: (grad * derivative(y, *p),)
@@ -1088,10 +1198,17 @@ def _tiles(outputs):
 _TILE = 1024
 
 
+@functools.cache
+def make_element(row, operation):
+    """`project` compiled: a jitable function of scalars."""
+    return jitable(f"_{row.name}{operation.suffix}_element")(project(row, operation))
+
+
+@functools.cache
 def make_loop(row, operation):
     """The compiled loop, ``loop(*inputs, *outputs)``, of a `Blockwise`."""
     name = row.name + operation.suffix
-    element = jitable(f"_{name}_element")(project(row, operation))
+    element = make_element(row, operation)
     nin = len(operation.inputs) + len(row.parameters)
 
     @jitable(f"_{name}_run")
@@ -1116,7 +1233,8 @@ def make_loop(row, operation):
                 store(targets, i, elements(results, i))
 
     loop.__name__ = loop.__qualname__ = f"_{name}_loop"
-    loop = njit(error_model="numpy", nogil=True)(loop)
+    # What is set here is not taken over from a caller that compiles it, nor left in the cache.
+    loop = njit(error_model="numpy", nogil=True, fastmath=False, forceinline=False)(loop)
     with contextlib.suppress(RuntimeError):  # there is no directory to write to
         loop.enable_caching()
     return loop

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from fastact._public import overrides
 from fastact._rowwise import float_dtype, public_functions
 from fastact.axiswise import ROW_FUNCTIONS, ROW_KERNELS
-from fastact.backends._blockwise import Blockwise
+from fastact.backends._blockwise import Blockwise, delegate
 
 # Design: everything is made a C-contiguous block of rows in one float, which copies what is not
 # one; the results are moved back and cast. That is dear for short arrays, and simple.
@@ -21,11 +22,20 @@ class Rowwise:
     def __init__(self, name, loop):
         self.__name__ = name
         self._loop = loop
-        inputs, outputs = ROW_KERNELS[name].split("->")
+        self.signature = ROW_KERNELS[name]
+        inputs, outputs = self.signature.split("->")
         self._inputs = ["n" in core for core in inputs.split(",")]
         self._outputs = ["n" in core for core in outputs.split(",")]
+        self.nin, self.nout = len(self._inputs), len(self._outputs)
+
+    def __reduce__(self):
+        return self.__name__
 
     def __call__(self, *inputs, axis=-1, out=None, dtype=None, keepdims=False):
+        if overriding := [x for x in inputs if overrides(x)]:
+            given = {"axis": axis, "out": out, "dtype": dtype, "keepdims": keepdims or None}
+            keywords = {name: value for name, value in given.items() if value is not None}
+            return delegate(self, overriding, inputs, keywords)
         arrays = [np.asarray(x) for x in inputs]
         asked = None if dtype is None else np.dtype(dtype)
         labels = [x for x in arrays if x.dtype == np.intp and self.__name__.startswith("label")]

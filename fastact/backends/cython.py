@@ -3,10 +3,14 @@
 import importlib.util
 import os
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from fastact import _public, _rowwise, channels
 from fastact.activations import functions
 from fastact.tiers import TIERS
+
+if TYPE_CHECKING:
+    from fastact import *
 
 
 def built():

@@ -2,10 +2,14 @@
 
 import functools
 import importlib.util
+from typing import TYPE_CHECKING
 
 from fastact import channels
 from fastact.backends._blockwise import public_functions
 from fastact.backends._rowwise import row_functions
+
+if TYPE_CHECKING:
+    from fastact import *
 
 if importlib.util.find_spec("numba") is None:
     raise ImportError(

@@ -1,5 +1,7 @@
 """The activations in plain NumPy: the fallback where no extension could be built."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastact import channels
@@ -19,6 +21,9 @@ from fastact.backends._numpy_elementary import (
     where,
 )
 from fastact.backends._rowwise import row_functions
+
+if TYPE_CHECKING:
+    from fastact import *
 
 # Design: a formula computes what the value and the derivative share and returns two
 # functions, one for the rest of each; an operation calls those that it needs. float32 is
