@@ -35,6 +35,7 @@ STYLE = {
     },
 }
 
+
 def svg(draw, key, label, size=(8, 3.2)):
     """The SVG element of what `draw` draws into a figure; `key` makes its ids its own."""
     # The salt makes the ids of each plot its own, and the same in every run.

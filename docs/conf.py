@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "docs" / "_ext"), str(ROOT / "benchmarks")]
 
-import fastact  # noqa: E402
+import fastact
 
 project = "fastact"
 author = "The fastact developers"

@@ -27,7 +27,14 @@ __all__ = ["backend", "backends", "get", "get_include", *_names, *_aliases]
 
 
 def get_include():
-    """The folder for Cython's ``include_path``, in which ``fastact.scalar`` is found."""
+    """The folder for Cython's ``include_path``, in which ``fastact.scalar`` is found.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> (Path(fastact.get_include()) / "fastact" / "scalar.pxd").name
+    'scalar.pxd'
+    """
     from pathlib import Path
 
     return str(Path(__file__).parents[1])

@@ -32,42 +32,53 @@ def array(values):
     return f"array([{', '.join(f'{a:>{before}}.{b:<{after}}' for a, b in parts)}])"
 
 
+@cache
+def results(row):
+    """At X: the values, the slopes, and their products with GRAD."""
+    slopes = [*map(derivative(row), X)]
+    products = [grad * slope for grad, slope in zip(GRAD, slopes)]
+    return [array(numbers) for numbers in (map(value(row), X), slopes, products)]
+
+
 def elementwise(row, operation):
     """The example of an operation of a row: lines."""
     given = "".join(f", {value:g}" for value in row.required)
-    name, f, slope = row.name + operation.suffix, value(row), derivative(row)
-    products = [grad * slope(x) for grad, x in zip(GRAD, X)]
+    call, (y, slope, product) = f"fastact.{row.name}{operation.suffix}", results(row)
     if "y" in operation.inputs:
-        yield f">>> y = fastact.{row.name}({X}{given})"
-        yield from _rounded(f"fastact.{name}({GRAD}, y{given})", products)
-    elif "grad" in operation.inputs:
-        yield from _rounded(f"fastact.{name}({GRAD}, {X}{given})", products)
-    elif len(operation.outputs) == 2:
-        yield f">>> y, slope = fastact.{name}({X}{given})"
-        yield from _rounded("y", map(f, X))
-        yield from _rounded("slope", map(slope, X))
-    else:
-        yield from _rounded(f"fastact.{name}({X}{given})", map(slope if operation.suffix else f, X))
+        return [
+            f">>> y = fastact.{row.name}({X}{given})",
+            f">>> {call}({GRAD}, y{given}).round({_DIGITS})",
+            product,
+        ]
+    if "grad" in operation.inputs:
+        return [f">>> {call}({GRAD}, {X}{given}).round({_DIGITS})", product]
+    if len(operation.outputs) == 1:
+        result = slope if operation.suffix else y
+        return [f">>> {call}({X}{given}).round({_DIGITS})", result]
+    return [
+        f">>> y, slope = {call}({X}{given})",
+        f">>> y.round({_DIGITS})",
+        y,
+        f">>> slope.round({_DIGITS})",
+        slope,
+    ]
 
 
 def biased(row, operation):
     """That of an operation with a bias."""
-    sums = [x + b for x, b in zip(X, B)]
+    name, sums = operation.name(row), [x + b for x, b in zip(X, B)]
     if "grad" not in operation.inputs:
-        yield from _rounded(f"fastact.{operation.name(row)}({X}, {B})", map(value(row), sums))
-        return
-    yield f">>> grad_x, grad_b = fastact.{operation.name(row)}({GRAD}, {[X, X]}, {B})"
-    products = [grad * slope for grad, slope in zip(GRAD, map(derivative(row), sums))]
-    yield from _rounded("grad_b", [2 * product for product in products])
+        return [f">>> fastact.{name}({X}, {B}).round({_DIGITS})", array(map(value(row), sums))]
+    return [
+        f">>> grad_x, grad_b = fastact.{name}({GRAD}, {[X, X]}, {B})",
+        f">>> grad_b.round({_DIGITS})",
+        array(2 * grad * slope for grad, slope in zip(GRAD, map(derivative(row), sums))),
+    ]
 
 
 def gated(name, row):
     """That of a gated unit, and that of its gradient."""
     a, b = 3.0, 0.25
     f, slope = value(row)(b), derivative(row)(b)
-    yield _rounded(f"fastact.{name}([{a}, {b}])", [a * f])
-    yield _rounded(f"fastact.{name}_backward([1.0], [{a}, {b}])", [f, a * slope])
-
-
-def _rounded(call, values):
-    return [f">>> {call}.round({_DIGITS})", array(values)]
+    yield f">>> fastact.{name}([{a}, {b}]).round({_DIGITS})", array([a * f])
+    yield f">>> fastact.{name}_backward([1.0], [{a}, {b}]).round({_DIGITS})", array([f, a * slope])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import suppress
+from functools import cache
 
 import numpy as np
 
@@ -35,6 +36,7 @@ def signature(row, operation):
     return inspect.Signature(parameters)
 
 
+@cache
 def docstring(row, operation):
     """The numpydoc docstring of one operation of an activation, from its row."""
     operands = [f"{name} : array_like\n    {_OPERAND_DOCS[name]}" for name in operation.inputs]

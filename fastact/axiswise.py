@@ -84,7 +84,7 @@ _LOSS_GRADIENT_MAGNITUDE = "sum(p) * softmax(logits) + p"
 
 def _gated(name, activation, reference):
     """The rows of one gated unit."""
-    example, backward_example = map(tuple, _examples.gated(name, ACTIVATIONS[activation]))
+    example, backward_example = _examples.gated(name, ACTIVATIONS[activation])
     yield RowFunction(
         name=name,
         summary=f"the half a of the axis, gated by {activation} of the other half b",
