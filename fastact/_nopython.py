@@ -216,12 +216,14 @@ def _promoted(operands):
 # Helpers of `of_arrays`, each recursive over a tuple. What they compile to depends on the types
 # of their arguments alone, so that they need no names of their own.
 
+helper = functools.partial(overload, jit_options={"no_cfunc_wrapper": True})
+
 
 def as_tuple(out):
     """`out` as a tuple, empty for None."""
 
 
-@overload(as_tuple)
+@helper(as_tuple)
 def _as_tuple(out):
     if isinstance(out, types.BaseTuple):
         return lambda out: out
@@ -236,7 +238,7 @@ def shape_of(operands, mismatch):
     """The shape to which all of a tuple broadcast; else a ValueError with that text."""
 
 
-@overload(shape_of)
+@helper(shape_of)
 def _shape_of(operands, mismatch):
     if len(operands) == 0:
         return lambda operands, mismatch: ()
@@ -260,7 +262,7 @@ def results_of(given, shape, zeros):
     """The arrays given for the results, or new ones of the dtypes of `zeros`."""
 
 
-@overload(results_of)
+@helper(results_of)
 def _results_of(given, shape, zeros):
     if len(given):
         return lambda given, shape, zeros: given
@@ -274,7 +276,7 @@ def all_of_shape(arrays, shape):
     """Whether every array is of that shape."""
 
 
-@overload(all_of_shape)
+@helper(all_of_shape)
 def _all_of_shape(arrays, shape):
     if len(arrays) == 0:
         return lambda arrays, shape: True
@@ -292,7 +294,7 @@ def buffers_of(results, zero):
     """1-D contiguous arrays of the dtype of `zero`: the results themselves if they can be."""
 
 
-@overload(buffers_of)
+@helper(buffers_of)
 def _buffers_of(results, zero):
     if len(results) == 0:
         return lambda results, zero: ()
@@ -306,7 +308,7 @@ def copy_back(buffers, results, zero):
     """Fill the results that are not themselves the buffers."""
 
 
-@overload(copy_back)
+@helper(copy_back)
 def _copy_back(buffers, results, zero):
     if len(results) == 0:
         return lambda buffers, results, zero: None
@@ -314,8 +316,42 @@ def _copy_back(buffers, results, zero):
         return lambda buffers, results, zero: copy_back(buffers[1:], results[1:], zero)
 
     def implementation(buffers, results, zero):
-        results[0][...] = buffers[0].reshape(results[0].shape)
+        fill(results[0], buffers[0].reshape(results[0].shape))
         copy_back(buffers[1:], results[1:], zero)
+
+    return implementation
+
+
+def fill(target, x):
+    """``target[...] = x``, which takes Numba three times as long to compile as all else here."""
+
+
+@helper(fill)
+def _fill(target, x):
+    if target.ndim == 0:
+
+        def implementation(target, x):
+            target[()] = x[()]
+
+    elif x.ndim < target.ndim:
+
+        def implementation(target, x):
+            for i in range(len(target)):
+                fill(target[i], x)
+
+    elif target.ndim == 1:
+
+        def implementation(target, x):
+            step = 1 if len(x) == len(target) else 0
+            for i in range(len(target)):
+                target[i] = x[i * step]
+
+    else:
+
+        def implementation(target, x):
+            step = 1 if len(x) == len(target) else 0
+            for i in range(len(target)):
+                fill(target[i], x[i * step])
 
     return implementation
 
@@ -324,7 +360,7 @@ def contiguous(operands, shape, buffers, zero):
     """The operands as 1-D contiguous arrays of the shape's size and zero's dtype; scalars stay."""
 
 
-@overload(contiguous)
+@helper(contiguous)
 def _contiguous(operands, shape, buffers, zero):
     if len(operands) == 0:
         return lambda operands, shape, buffers, zero: ()
@@ -338,7 +374,7 @@ def one_contiguous(x, shape, buffers, zero):
     """One operand, copied where it is not as wanted or overlaps a buffer without being it."""
 
 
-@overload(one_contiguous)
+@helper(one_contiguous)
 def _one_contiguous(x, shape, buffers, zero):
     if not isinstance(x, types.Array):
         return lambda x, shape, buffers, zero: x
@@ -348,7 +384,7 @@ def _one_contiguous(x, shape, buffers, zero):
 
     def copied(x, shape, buffers, zero):
         copy = np.empty(shape, kind)
-        copy[...] = x
+        fill(copy, x)
         return copy.reshape(-1)
 
     if not (_is_plain(x, zero) and x.ndim == len(shape)):
@@ -367,7 +403,7 @@ def overlaps(x, buffers):
     """Whether x and a buffer share memory but do not begin together."""
 
 
-@overload(overlaps)
+@helper(overlaps)
 def _overlaps(x, buffers):
     if len(buffers) == 0:
         return lambda x, buffers: False
@@ -384,7 +420,7 @@ def unpacked(results, given):
     """What a call returns: no tuple of one, and a number for an array without dimensions."""
 
 
-@overload(unpacked)
+@helper(unpacked)
 def _unpacked(results, given):
     if len(given) == 0 and results[0].ndim == 0:
         if len(results) == 1:
