@@ -97,13 +97,24 @@ def pytest_generate_tests(metafunc):
             metafunc.parametrize(argument, values)
 
 
-def pytest_collection_modifyitems(items):
-    """All tests of a row to one process: mpmath's results and Numba's code are kept there."""
-    for item in items:
-        parameters = getattr(item, "callspec", None) and item.callspec.params
-        if parameters and ("row" in parameters or "function" in parameters):
-            row = getattr(parameters.get("function"), "row", None) or parameters["row"]
-            item.add_marker(pytest.mark.xdist_group(getattr(row, "name", str(row))))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """The tests of a row to one process, which keeps mpmath's results and Numba's code.
+
+    Else those of a file: what it imports, or builds, is dear. pytest 9.2 does not heed groups.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    rows = {name: row.name for name, row, _ in fastact.activations.functions()}
+
+    class ByRow(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file, _, test = nodeid.partition("::")
+            first = test.partition("[")[2].partition("-")[0].removesuffix("]")
+            whole = any(name in file for name in ("test_compat", "test_downstream", "test_site"))
+            return file if whole else rows.get(first, file)
+
+    return ByRow(config, log)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from fastact.axiswise import ROW_FUNCTIONS
 from fastact.channels import channel_functions
 
 autograd = pytest.importorskip("autograd")
-pytestmark = pytest.mark.xdist_group("autograd")
 
 from autograd import numpy as anp
 from autograd.scipy.special import erfc

@@ -35,14 +35,9 @@ def is_over_axis(name):
 
 
 def elementwise(module, functions=activations):
-    """A mark that runs a test for each function, all in one process: imports are dear."""
-    group = pytest.mark.xdist_group(module.__name__)
+    """A mark that runs a test for each function."""
     names = [name for name in functions(module) if not is_over_axis(name) and name != "get"]
-    return pytest.mark.parametrize("name", [pytest.param(name, marks=group) for name in names])
-
-
-def in_process(module):
-    return pytest.mark.xdist_group(module.__name__)
+    return pytest.mark.parametrize("name", names)
 
 
 #: Keras computes float64 in float32, but for TensorFlow.
@@ -227,7 +222,6 @@ def test_kinks_of_scalars_and_other_dtypes():
     assert not hasattr(jax, "leaky_relu_backward_from_output")  # y does not tell -0.0 from 0.0
 
 
-@in_process(jax)
 @pytest.mark.parametrize("axis", [1, (0, 2), None])
 def test_jax_over_axes(real_jax, axis):
     x = draw(np.float32)
@@ -279,7 +273,6 @@ def test_scipy_ufuncs(real_scipy, name, dtype):
         ours(1j)
 
 
-@in_process(scipy)
 @pytest.mark.parametrize("axis", [*AXES, ()])
 def test_scipy_over_axes(real_scipy, axis, dtype):
     x = draw(dtype)
@@ -383,7 +376,6 @@ def test_onnx_attributes(real_onnx, name):
         assert default == (p.default.encode() if type(p.default) is str else np.float32(p.default))
 
 
-@in_process(onnx)
 @pytest.mark.parametrize("name", activations(onnx))
 def test_onnx_values(real_onnx, name, dtype):
     function, x = getattr(onnx, name), points(dtype)
@@ -422,7 +414,6 @@ def test_keras_values(real_keras, name, dtype):
 
 
 @of_keras
-@in_process(keras)
 def test_keras_relu_with_several_arguments(real_keras, dtype):
     x = points(dtype)
     for slope in 0.0, 0.25:
@@ -433,7 +424,6 @@ def test_keras_relu_with_several_arguments(real_keras, dtype):
 
 
 @of_keras
-@in_process(keras)
 @pytest.mark.parametrize("axis", AXES[:-1])
 def test_keras_over_axes(real_keras, axis, dtype):
     x, library = draw(dtype), real_keras.activations

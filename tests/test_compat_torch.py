@@ -12,7 +12,6 @@ import pytest
 from fastact.activations import ACTIVATIONS
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.xdist_group("torch")  # its import takes seconds
 
 import torch.nn.functional as theirs
 

@@ -24,9 +24,7 @@ from fastact import activations, backends
 HERE = Path(__file__).parent
 DTYPES = ["float32", "float64"]
 
-# One worker builds it, for all tests.
 pytestmark = [
-    pytest.mark.xdist_group("downstream"),
     pytest.mark.skipif(
         not (find_spec("Cython") and find_spec("setuptools")), reason="needs Cython and setuptools"
     ),

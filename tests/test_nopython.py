@@ -179,7 +179,6 @@ def leaky_relu(x, slope):
     ],
     ids=lambda x: f"{type(x).__name__}-{np.asarray(x).dtype}-{np.ndim(x)}",
 )
-@pytest.mark.xdist_group("nopython")
 def test_types_and_layouts(x):
     expected = BACKEND.sigmoid(x)
     if expected.dtype == np.float16:  # which Numba has no arithmetic for
@@ -190,7 +189,6 @@ def test_types_and_layouts(x):
     assert_same(expected.dtype.type(actual) if np.ndim(x) == 0 else actual, expected)
 
 
-@pytest.mark.xdist_group("nopython")
 def test_out_of_any_kind():
     x = np.linspace(-3, 3, 12, dtype=np.float32)
     expected = BACKEND.sigmoid(x)
@@ -214,7 +212,6 @@ def test_out_of_any_kind():
         assert not wrong.any()
 
 
-@pytest.mark.xdist_group("nopython")
 def test_parameters_broadcast_and_do_not_widen():
     x = np.linspace(-3, 3, 12, dtype=np.float32).reshape(3, 4)
     assert_same(leaky_relu(x, 0.2), BACKEND.leaky_relu(x, 0.2))

@@ -23,7 +23,6 @@ pytestmark = [
         not all(map(importlib.util.find_spec, NEEDED)), reason="fastact[docs] is not installed"
     ),
     pytest.mark.skipif(not (ROOT / "src").exists(), reason="not a checkout"),
-    pytest.mark.xdist_group("site"),  # built once
 ]
 
 

@@ -59,7 +59,6 @@ def test_the_stub_is_the_tables():
     )
 
 
-@pytest.mark.xdist_group("mypy")
 def test_stubtest(typed):
     """Names, ``__all__``, kinds and parameters agree with what is imported."""
     found = run(typed, "mypy.stubtest", "fastact", "--concise", "--mypy-config-file", CONFIG)
@@ -68,7 +67,6 @@ def test_stubtest(typed):
     assert not [line for line in found.splitlines() if own.fullmatch(line)]
 
 
-@pytest.mark.xdist_group("mypy")
 def test_mypy(typed):
     """It finds every type of right.py, and every mistake of wrong.py."""
     samples = [HERE / "typed" / name for name in ("right.py", "wrong.py")]
