@@ -115,20 +115,29 @@ def times():
     found = {}
     if (BENCHMARKS / "results" / "peers.json").exists():
         peers = read("peers.json")
-        found["peers.py"] = peers["machine"], {
-            (cell["function"] + cell["operation"], cell["size"]): (
-                cell["ns"]["fastact"],
-                cell["ratio"].get("relu"),
-            )
-            for cell in peers["cells"]
-            if (cell["dtype"], cell["distribution"]) == ("float32", "ordinary")
-        }
+        found["peers.py"] = (
+            peers["machine"],
+            {
+                (cell["function"] + cell["operation"], cell["size"]): (
+                    cell["ns"]["fastact"],
+                    cell["ratio"].get("relu"),
+                )
+                for cell in peers["cells"]
+                if (cell["dtype"], cell["distribution"]) == ("float32", "ordinary")
+            },
+        )
     cost = read("exp_cost.json")
-    found["exp_cost.py"] = cost["machine"] | {"tier": cost["best"].removeprefix("cython-")}, {
-        (record["function"], record["size"]): (record["ns_per_element"], record["ratio_to_relu"])
-        for record in cost["times"]
-        if (record["dtype"], record["implementation"]) == ("float32", cost["best"])
-    }
+    found["exp_cost.py"] = (
+        cost["machine"] | {"tier": cost["best"].removeprefix("cython-")},
+        {
+            (record["function"], record["size"]): (
+                record["ns_per_element"],
+                record["ratio_to_relu"],
+            )
+            for record in cost["times"]
+            if (record["dtype"], record["implementation"]) == ("float32", cost["best"])
+        },
+    )
     return found
 
 
