@@ -6,6 +6,7 @@ plots are drawn here, of the functions themselves.
 
 import ast
 import json
+from functools import cache
 from pathlib import Path
 
 import accuracy_table
@@ -108,18 +109,46 @@ def errors(row):
     return [worst[key] for key in sorted(worst)]
 
 
+@cache
+def times():
+    """ns an element in float32 and the ratio to ReLU, by function and size, of each script."""
+    found = {}
+    if (BENCHMARKS / "results" / "peers.json").exists():
+        peers = read("peers.json")
+        found["peers.py"] = (
+            peers["machine"],
+            {
+                (cell["function"] + cell["operation"], cell["size"]): (
+                    cell["ns"]["fastact"],
+                    cell["ratio"].get("relu"),
+                )
+                for cell in peers["cells"]
+                if (cell["dtype"], cell["distribution"]) == ("float32", "ordinary")
+            },
+        )
+    cost = read("exp_cost.json")
+    found["exp_cost.py"] = (
+        cost["machine"] | {"tier": cost["best"].removeprefix("cython-")},
+        {
+            (record["function"], record["size"]): (
+                record["ns_per_element"],
+                record["ratio_to_relu"],
+            )
+            for record in cost["times"]
+            if (record["dtype"], record["implementation"]) == ("float32", cost["best"])
+        },
+    )
+    return found
+
+
 def costs(row):
-    """What exp_cost.json has of a row, in float32: ns an element by operation and size."""
-    found = read("exp_cost.json")
-    times = {
-        (record["function"], record["size"]): record
-        for record in found["times"]
-        if record["dtype"] == "float32" and record["implementation"] == found["best"]
-    }
-    for operation in row.operations():
-        cells = [times.get((row.name + operation.suffix, size)) for size in SIZES]
-        if all(cells):
-            yield row.name + operation.suffix, cells
+    """What a row costs: script, machine, and for each operation its name and cells."""
+    for script, (machine, cells) in times().items():
+        names = [row.name + operation.suffix for operation in row.operations()]
+        lines = {name: [cells.get((name, size)) for size in SIZES] for name in names}
+        if shown := {name: line for name, line in lines.items() if any(line)}:
+            return script, machine, shown
+    return None
 
 
 def read(name):
@@ -155,7 +184,6 @@ def write(app):
         "OPERATIONS": OPERATIONS,
         "SIZES": SIZES,
         "accuracy": read("accuracy.json")["machine"],
-        "cost": read("exp_cost.json"),
         "costs": costs,
         "errors": errors,
         "plot": plot,
