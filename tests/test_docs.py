@@ -27,7 +27,7 @@ REST = [
     for module in (fastact, fastact.diagnostics)
     for name in module.__all__
     if callable(getattr(module, name)) and name not in {*OTHERS, *_ELEMENTWISE}
-]
+] + [fastact.threaded]
 #: What a block of the README may take for given, and where it is from.
 GIVEN = {"numba": "numba", "MLPClassifier": "sklearn.neural_network", "Extension": "setuptools"}
 
