@@ -57,9 +57,9 @@ def threaded(function, threads=None):
     Raises
     ------
     TypeError
-        If `function` is something else, or `threads` no whole number.
+        If `function` is something else, or ``threads`` no whole number.
     ValueError
-        If `threads` is less than 1.
+        If ``threads`` is less than 1.
 
     Notes
     -----

@@ -261,6 +261,7 @@ def test_ctrl_c_while_computing():
     """In the middle of a call: as an exception, and the output rests afterwards."""
     code = """
 import signal, threading, time, numpy as np, fastact
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has it ignored
 x = np.zeros(2**22)
 mish = fastact.threaded(fastact.mish, 3)
 out = mish(x)
