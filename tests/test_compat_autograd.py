@@ -90,13 +90,15 @@ def test_what_has_no_gradient(row, namespace):
     for operation in row.operations():
         f = getattr(namespace, row.name + operation.suffix)
         operands = [X] * len(operation.inputs)
+        # Of two outputs each is asked by itself.
+        name = f.__name__.replace("_with_derivative", r"(_\w+)?")
         if operation.suffix:
 
             def of_last(x):
                 result = f(*operands[:-1], x, *typical(row))
                 return result[0] if type(result) is tuple else result
 
-            message = f"{f.__name__} has no gradient by {operation.inputs[-1]}"
+            message = f"{name} has no gradient by {operation.inputs[-1]}"
             for differentiate in autograd.elementwise_grad, autograd.make_jvp:
                 with pytest.raises(TypeError, match=message):
                     differentiate(of_last)(X)(X)
@@ -105,7 +107,7 @@ def test_what_has_no_gradient(row, namespace):
                 continue
             arguments = [*operands, *typical(row)]
             with pytest.raises(
-                TypeError, match=f"{f.__name__} has no gradient by {parameter.name}"
+                TypeError, match=f"{name} has no gradient by {parameter.name}"
             ):
                 autograd.grad(lambda *a: f(*a)[0, 0], place)(*arguments)
     f = getattr(namespace, row.name)

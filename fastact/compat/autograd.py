@@ -49,7 +49,9 @@ def register(namespace):
     def wrapped(name):
         if name not in wrappers:
             function = getattr(namespace, name)
-            wrappers[name] = primitive(getattr(function, "ufunc", function))
+            if name not in ROW_FUNCTIONS:  # the ufuncs below these know no axis
+                function = getattr(function, "ufunc", function)
+            wrappers[name] = primitive(function)
         return wrappers[name]
 
     for name, row, operation in functions():
@@ -78,9 +80,14 @@ def register(namespace):
         _define(wrapped(name), row.inputs, gradients)
     visible = {name: getattr(namespace, name) for name in wrappers}
     return {
-        name: f if hasattr(getattr(f, "ufunc", f), "nin") else wrappers[name]
+        name: wrappers[name] if name in ROW_FUNCTIONS or not is_ufunc(f) else f
         for name, f in visible.items()
     }
+
+
+def is_ufunc(function):
+    """Whether autograd sees the function, a ufunc or what stands before one."""
+    return hasattr(getattr(function, "ufunc", function), "nin")
 
 
 def _define(f, operands, gradients, tangents=None):
