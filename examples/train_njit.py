@@ -13,7 +13,6 @@ from train_mlp import train as train_in_numpy
 
 import fastact
 from fastact import elementary
-from fastact.activations import ACTIVATIONS
 
 try:
     from numba import njit
@@ -98,7 +97,7 @@ def train(activation, data, options):
     batch = min(options.batch, len(x_train))
     network = Network(activation, x_train.shape[1], options.hidden, batch, rng)
     weights, biases = tuple(network.weights), tuple(network.biases)
-    epoch = compile_epoch(activation.name)
+    epoch = compile_epoch(activation.row.name)
 
     def run(order, rate):
         state = weights, biases, tuple(network.velocities)
@@ -127,10 +126,10 @@ def main():
     print(f"{'activation':<16}{'loop':<8}{'test accuracy':>13}{'seconds':>10}{'to compile':>12}")
     with threadpool_limits(1):
         for name in options.activation or ["relu", "gelu"]:
-            row = ACTIVATIONS[name]
-            accuracy, seconds, compiling = train(row, data, options)
+            activation = fastact.get(name)
+            accuracy, seconds, compiling = train(activation, data, options)
             print(f"{name:<16}{'@njit':<8}{accuracy:>13.1%}{seconds:>10.2f}{compiling:>12.1f}")
-            accuracy, seconds, _ = train_in_numpy(row, data, options)
+            accuracy, seconds, _ = train_in_numpy(activation, data, options)
             print(f"{name:<16}{'NumPy':<8}{accuracy:>13.1%}{seconds:>10.2f}")
 
 
