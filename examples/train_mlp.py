@@ -128,14 +128,19 @@ def positive(text):
     return number
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def command_line(description):
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--epochs", type=positive, default=60)
     parser.add_argument("--batch", type=positive, default=64)
     parser.add_argument("--hidden", type=positive, default=128, help="units of a hidden layer")
     parser.add_argument("--activation", action="append", choices=CHOICES, metavar="NAME")
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    options = command_line(__doc__)
 
     data, names = digits(options.seed), options.activation or CHOICES
     # With one thread for the matrix products too, the shares compare like with like.

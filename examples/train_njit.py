@@ -4,11 +4,10 @@ fastact's functions are called there on single numbers, beside the bias or its g
 compiler vectorises the loop. Nothing but `import fastact` is needed.
 """
 
-import argparse
 from time import perf_counter
 
 import numpy as np
-from train_mlp import CHOICES, CLASSES, MOMENTUM, RATE, Network, digits, positive, threadpool_limits
+from train_mlp import CLASSES, MOMENTUM, RATE, Network, command_line, digits, threadpool_limits
 from train_mlp import train as train_in_numpy
 
 import fastact
@@ -113,13 +112,7 @@ def train(activation, data, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--epochs", type=positive, default=60)
-    parser.add_argument("--batch", type=positive, default=64)
-    parser.add_argument("--hidden", type=positive, default=128, help="units of a hidden layer")
-    parser.add_argument("--activation", action="append", choices=CHOICES, metavar="NAME")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = command_line(__doc__)
 
     data = digits(options.seed)
     print(f"fastact {fastact.__version__}: the same network, trained from the same weights")

@@ -66,7 +66,7 @@ class Peer:
 
     def call(self, row, suffix, operands):
         """The call of the operation of this suffix of a row of the table; None if it has none."""
-        raise NotImplementedError
+        raise NotImplementedError  # each peer has its own
 
     def has_from_output(self, row):
         """Whether it has a backward kernel that starts from the output."""

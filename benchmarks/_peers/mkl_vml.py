@@ -64,7 +64,7 @@ class MKL(Peer):
         found = next(file for file in metadata.files("mkl") if "mkl_rt" in file.name)
         # Without this it looks for a threading library, and dies where there is none.
         os.environ["MKL_THREADING_LAYER"] = "SEQUENTIAL"
-        self.library = ctypes.CDLL(str(found.locate().resolve()))
+        self.mkl = ctypes.CDLL(str(found.locate().resolve()))
 
     def call(self, row, suffix, operands):
         if suffix == "_backward_from_output" or row.name not in (SLOPES if suffix else VALUES):
@@ -93,7 +93,7 @@ class MKL(Peer):
     def _prepared(self, name, inputs, arrays):
         dtype = arrays["x"].dtype
         scalar = ctypes.c_float if dtype == np.float32 else ctypes.c_double
-        function = getattr(self.library, f"vm{'s' if dtype == np.float32 else 'd'}{name}")
+        function = getattr(self.mkl, f"vm{'s' if dtype == np.float32 else 'd'}{name}")
         function.restype = None
         converted = [
             arrays[a].ctypes.data_as(ctypes.c_void_p) if isinstance(a, str) else scalar(a)

@@ -109,6 +109,7 @@ class Steps:
                 if a - b != 1:
                     condition = self.step(np.multiply, condition, a - b)
                 return condition if b == 0 else self.step(np.add, condition, b)
+        # A new row's formula has what no other has: the step for it is to be added here.
         raise NotImplementedError(ast.dump(node))
 
     def bind(self, arrays, results):

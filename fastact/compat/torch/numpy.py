@@ -195,7 +195,7 @@ def _cross_entropy(
         ("reduce", reduce),
         ("label_smoothing", label_smoothing or None),
     ):
-        if value is not None:
+        if value is not None:  # no kernel has it, and to ignore it would be wrong
             raise NotImplementedError(f"cross_entropy: {argument} is not supported, leave it out")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
