@@ -110,14 +110,36 @@ cdef inline void two_sum(real large, real small, real *high, real *low) noexcept
     low[0] = (large - high[0]) + small
 
 
+cdef inline void product_sum(real a, real b, real c, real *high, real *low) noexcept nogil:
+    """a * b + c = high + low, to nearly twice the precision where the sum does not cancel."""
+    cdef real product, rest
+    if HAS_FMA:
+        high[0] = fma_(a, b, c)
+        low[0] = fma_(a, b, c - high[0])
+    else:
+        two_product(a, b, &product, &rest)
+        high[0] = sum_of(c, product, low)
+        low[0] = low[0] + rest
+
+
 cdef inline void quotient(
     real n, real n_low, real d, real d_low, real inverse, real *high, real *low
 ) noexcept nogil:
     """(n + n_low) / (d + d_low) = high + low, to nearly twice the precision; inverse is 1 / d."""
     cdef real product, rest
     high[0] = n * inverse
-    two_product(high[0], d, &product, &rest)
-    low[0] = (((n - product) - rest) + (n_low - high[0] * d_low)) * inverse
+    if HAS_FMA:
+        rest = fma_(-high[0], d, n)
+    else:
+        two_product(high[0], d, &product, &rest)
+        rest = (n - product) - rest
+    low[0] = fma_(-high[0], d_low, rest + n_low) * inverse
+
+
+cdef inline real cut_at(real a, real end_of_float, real end_of_double) noexcept nogil:
+    """a, but no more than the end that is given for its type; NaN stays NaN."""
+    cdef real end = end_of_float if sizeof(real) == 4 else end_of_double
+    return end if end < a else a
 
 
 cdef inline real finite(real x) noexcept nogil:
@@ -131,7 +153,7 @@ cdef inline real finite(real x) noexcept nogil:
 @cython.cdivision(True)
 cdef inline real expm1_series(real r, real k) noexcept nogil:
     """(expm1(-k r) / k + r) / r^2 for |k r| <= ln(2) / 2, a constant k that is a power of two."""
-    cdef real p
+    cdef real p, q, r2
     # src/coefficients.py, "exp". A float polynomial of degree 3 is 2^-23.2, too much for 2 ulp.
     if real is float:
         p = <float>1.3814540e-3 * k * k * k * k * k
@@ -140,16 +162,19 @@ cdef inline real expm1_series(real r, real k) noexcept nogil:
         p = fma_(p, r, -<float>1.6666521e-1 * k * k)
         p = fma_(p, r, <float>4.9999994e-1 * k)
     else:
+        # Even and odd powers side by side: the chain is what takes the time.
+        r2 = r * r
         p = -2.5000018853084049286e-8 * k * k * k * k * k * k * k * k * k * k
-        p = fma_(p, r, 2.7630306255647531086e-7 * k * k * k * k * k * k * k * k * k)
-        p = fma_(p, r, -2.7557586803847067016e-6 * k * k * k * k * k * k * k * k)
-        p = fma_(p, r, 2.480149294961707177e-5 * k * k * k * k * k * k * k)
-        p = fma_(p, r, -1.9841269505773807003e-4 * k * k * k * k * k * k)
-        p = fma_(p, r, 1.388888894375996401e-3 * k * k * k * k * k)
-        p = fma_(p, r, -8.333333333494977261e-3 * k * k * k * k)
-        p = fma_(p, r, 4.1666666666529728134e-2 * k * k * k)
-        p = fma_(p, r, -1.6666666666666411508e-1 * k * k)
-        p = fma_(p, r, 5.0000000000000106688e-1 * k)
+        q = 2.7630306255647531086e-7 * k * k * k * k * k * k * k * k * k
+        p = fma_(p, r2, -2.7557586803847067016e-6 * k * k * k * k * k * k * k * k)
+        q = fma_(q, r2, 2.480149294961707177e-5 * k * k * k * k * k * k * k)
+        p = fma_(p, r2, -1.9841269505773807003e-4 * k * k * k * k * k * k)
+        q = fma_(q, r2, 1.388888894375996401e-3 * k * k * k * k * k)
+        p = fma_(p, r2, -8.333333333494977261e-3 * k * k * k * k)
+        q = fma_(q, r2, 4.1666666666529728134e-2 * k * k * k)
+        p = fma_(p, r2, -1.6666666666666411508e-1 * k * k)
+        q = fma_(q, r2, 5.0000000000000106688e-1 * k)
+        p = fma_(p, r, q)
     return p
 
 
@@ -162,6 +187,7 @@ cdef inline void exp_minus(real x, real k, real *scale, real *h) noexcept nogil:
     """
     cdef real a = abs_(x), cut = exp_cut(<real>0) / k
     exp_scaled(cut if cut < a else a, k, exp_magic(<real>0), scale, h)
+    scale[0] = scale[0] * exp_unit(x)
 
 
 cdef inline real exp_cut(real exponent) noexcept nogil:
@@ -180,17 +206,21 @@ cdef inline real exp_magic(real exponent) noexcept nogil:
         return 6755399441055744.0 + 1023 + 512 + exponent
 
 
+cdef inline real exp_unit(real unused) noexcept nogil:
+    """What takes out the bias of `exp_magic`: the last factor, for its product may underflow."""
+    return <real>5.421010862427522e-20 if sizeof(real) == 4 else <real>7.458340731200207e-155
+
+
 @cython.cdivision(True)
 cdef inline void exp_scaled(real a, real k, real magic, real *scale, real *h) noexcept nogil:
-    """exp(-k a) * 2^exponent = scale * (1 + k h), for a of either sign and k as in `exp_minus`.
+    """exp(-k a) * 2^exponent = scale * exp_unit() * (1 + k h), for any a and k as in `exp_minus`.
 
-    With k a = n ln 2 - k r and |k r| <= ln(2) / 2, scale is 2^(n + exponent) and k h = expm1(k r).
-    The factor k stays outside h so that exp(-2|x|) costs no multiplication more than exp(-|x|):
-    k only scales constants.
+    With k a = n ln 2 - k r and |k r| <= ln(2) / 2, k h = expm1(k r), and scale is 2^(n + exponent)
+    times the bias that keeps it a normal number. The factor k stays outside h so that exp(-2|x|)
+    costs no multiplication more than exp(-|x|): k only scales constants.
 
-    n is rounded by adding `magic`, 1.5 * 2^mantissa bits, whose low bits then hold n; a bias in
-    that number keeps the exponent in range where 2^n is subnormal, and is taken out by the last
-    factor. ln 2 is split so that n times its high part is exact.
+    n is rounded by adding `magic`, 1.5 * 2^mantissa bits, whose low bits then hold n and the bias.
+    ln 2 is split so that n times its high part is exact.
     """
     cdef real t, n, r
     if real is float:
@@ -198,14 +228,33 @@ cdef inline void exp_scaled(real a, real k, real magic, real *scale, real *h) no
         n = t - magic
         r = fma_(n, <float>0.693145751953125 / k, a)
         r = fma_(n, <float>1.428606765330187e-06 / k, r)
-        scale[0] = float_of(bits32(t) << 23) * <float>5.421010862427522e-20  # 2^-64
+        scale[0] = float_of(bits32(t) << 23)
     else:
         t = fma_(a, -k * 1.44269504088896341, magic)
         n = t - magic
         r = fma_(n, 6.93147180369123816490e-01 / k, a)
         r = fma_(n, 1.90821492927058770002e-10 / k, r)
-        scale[0] = double_of(bits64(t) << 52) * 7.458340731200207e-155  # 2^-512
+        scale[0] = double_of(bits64(t) << 52)
     h[0] = fma_(r * r, expm1_series(r, k), -r)
+
+
+cdef inline void exp_of_sum(real a, real a_low, real *scale, real *h, real *h_low) noexcept nogil:
+    """exp(-(a + a_low)) = scale * exp_unit() * (1 + h + h_low), for a up to 130 (double 1000)."""
+    cdef real t, n, r, low, one = 1, magic = exp_magic(<real>0)
+    if real is float:
+        t = fma_(a, -<float>1.44269504088896341, magic)
+        n = t - magic
+        a = fma_(n, <float>0.693145751953125, a)
+        low = fma_(n, <float>1.428606765330187e-06, a_low)
+        scale[0] = float_of(bits32(t) << 23)
+    else:
+        t = fma_(a, -1.44269504088896341, magic)
+        n = t - magic
+        a = fma_(n, 6.93147180369123816490e-01, a)
+        low = fma_(n, 1.90821492927058770002e-10, a_low)
+        scale[0] = double_of(bits64(t) << 52)
+    two_sum(a, low, &r, &low)
+    two_sum(-r, fma_(r * r, expm1_series(r, one), fma_(low, r, -low)), h, h_low)
 
 
 cdef inline void exp_minus_parts(
@@ -329,12 +378,15 @@ cdef inline real tanh_tail(real x2) noexcept nogil:
 
 
 @cython.cdivision(True)
-cdef inline void mills_ratio(real a, real *m, real *m_low) noexcept nogil:
-    """m + m_low = exp(a^2 / 2) Q(a), for a >= 0; Q is the upper tail of the normal distribution.
+cdef inline void mills_ratio(
+    real a, real *t, real *t_low, real *p, real *p_low, real *ratio, real *ratio_low
+) noexcept nogil:
+    """The ratio exp(a^2 / 2) Q(a), and a times that as (t + t_low) (p + p_low), for a >= 0.
 
-    (a + k) times that is a polynomial in q = (a - k) / (a + k) = 1 - 2 k / (a + k): one division.
+    Q is the upper tail of the normal distribution; t = a / (a + k), and p is a polynomial in
+    q = 2 t - 1 = (a - k) / (a + k), so one division serves.
     """
-    cdef real d, d_low, inverse, inverse_low, product, low, q, q_low, p, p_low, p1, one = 1
+    cdef real d, d_low, inverse, q, q2, p1, p1_low, p2, odd
     cdef real k, c0, c0_low, c1, c1_low
     if real is float:
         k = 3
@@ -344,58 +396,53 @@ cdef inline void mills_ratio(real a, real *m, real *m_low) noexcept nogil:
         k = 4
         c0, c0_low = 0.75528513041575149241, -2.3130269014548347e-17
         c1, c1_low = -0.60789664197189209542, -1.3254612155494847e-17
-    d = a + k
-    d_low = (k - d) + a if a < k else (a - d) + k
-    inverse = one / d
-    two_product(inverse, d, &product, &low)
-    inverse_low = (((one - product) - low) - inverse * d_low) * inverse
-    two_product(2 * k, inverse, &product, &low)
-    q = one - product
-    q_low = ((one - q) - product) - fma_(2 * k, inverse_low, low)
+    two_sum(k, a, &d, &d_low)  # exact beyond k too, which is a multiple of the last bit of d
+    inverse = <real>1 / d
+    quotient(a, -0.0, d, d_low, inverse, t, t_low)  # -0.0: the sum with it is left out
+    q = fma_(t[0], 2, -1)
+    q2 = q * q
     # src/coefficients.py, "mills".
     if real is float:
-        p = <float>5.44708928e-5
-        p = fma_(p, q, <float>0.000131289446)
-        p = fma_(p, q, -<float>0.000244743062)
-        p = fma_(p, q, -<float>0.001032547)
-        p = fma_(p, q, <float>0.00102477005)
-        p = fma_(p, q, <float>0.00696930638)
-        p = fma_(p, q, -<float>0.0104625169)
-        p = fma_(p, q, -<float>0.0472626878)
-        p = fma_(p, q, <float>0.2300177)
+        p2 = <float>5.44708928e-5
+        odd = <float>0.000131289446
+        p2 = fma_(p2, q2, -<float>0.000244743062)
+        odd = fma_(odd, q2, -<float>0.001032547)
+        p2 = fma_(p2, q2, <float>0.00102477005)
+        odd = fma_(odd, q2, <float>0.00696930638)
+        p2 = fma_(p2, q2, -<float>0.0104625169)
+        odd = fma_(odd, q2, -<float>0.0472626878)
+        p2 = fma_(p2, q2, <float>0.2300177)
+        p2 = fma_(odd, q, p2)
     else:
-        p = -6.727779589825011836e-10
-        p = fma_(p, q, -2.4201601727636448547e-9)
-        p = fma_(p, q, 1.7622886832713808429e-9)
-        p = fma_(p, q, 1.924175692981591539e-8)
-        p = fma_(p, q, 1.3449774056446929701e-8)
-        p = fma_(p, q, -8.4801198384484693887e-8)
-        p = fma_(p, q, -1.5502887857318828184e-7)
-        p = fma_(p, q, 2.7125047977454089674e-7)
-        p = fma_(p, q, 1.0215278433434980458e-6)
-        p = fma_(p, q, -6.2938094027008406289e-7)
-        p = fma_(p, q, -5.9201352263128707271e-6)
-        p = fma_(p, q, 7.1655011730299868231e-7)
-        p = fma_(p, q, 0.000035144668435481277426)
-        p = fma_(p, q, -1.9082308191900402485e-6)
-        p = fma_(p, q, -0.00023109493085590166572)
-        p = fma_(p, q, 0.00013334430827664007536)
-        p = fma_(p, q, 0.0016308184570007868898)
-        p = fma_(p, q, -0.0034796923670308845381)
-        p = fma_(p, q, -0.0075401889666847180704)
-        p = fma_(p, q, 0.060396574890920135113)
-        p = fma_(p, q, -0.18652185795965858286)
-        p = fma_(p, q, 0.38713740074221483255)
-    # The last two steps in two parts, for they are all but the whole.
-    p1 = fma_(p, q, c1)
-    p_low = fma_(fma_(p, q, c1 - p1) + c1_low, q, c0_low)
-    p_low = fma_(fma_(p, q, p1), q_low, p_low)
-    two_product(p1, q, &product, &low)
-    p_low = p_low + low
-    p = sum_of(c0, product, &low)
-    p_low = p_low + low
-    two_product(p, inverse, m, m_low)
-    m_low[0] = m_low[0] + fma_(p, inverse_low, p_low * inverse)
+        p2 = -6.727779589825011836e-10
+        odd = -2.4201601727636448547e-9
+        p2 = fma_(p2, q2, 1.7622886832713808429e-9)
+        odd = fma_(odd, q2, 1.924175692981591539e-8)
+        p2 = fma_(p2, q2, 1.3449774056446929701e-8)
+        odd = fma_(odd, q2, -8.4801198384484693887e-8)
+        p2 = fma_(p2, q2, -1.5502887857318828184e-7)
+        odd = fma_(odd, q2, 2.7125047977454089674e-7)
+        p2 = fma_(p2, q2, 1.0215278433434980458e-6)
+        odd = fma_(odd, q2, -6.2938094027008406289e-7)
+        p2 = fma_(p2, q2, -5.9201352263128707271e-6)
+        odd = fma_(odd, q2, 7.1655011730299868231e-7)
+        p2 = fma_(p2, q2, 0.000035144668435481277426)
+        odd = fma_(odd, q2, -1.9082308191900402485e-6)
+        p2 = fma_(p2, q2, -0.00023109493085590166572)
+        odd = fma_(odd, q2, 0.00013334430827664007536)
+        p2 = fma_(p2, q2, 0.0016308184570007868898)
+        odd = fma_(odd, q2, -0.0034796923670308845381)
+        p2 = fma_(p2, q2, -0.0075401889666847180704)
+        odd = fma_(odd, q2, 0.060396574890920135113)
+        p2 = fma_(p2, q2, -0.18652185795965858286)
+        odd = fma_(odd, q2, 0.38713740074221483255)
+        p2 = fma_(p2, q, odd)
+    # The last two steps in two parts, for they are all but the whole; p1 + q p2 is the slope.
+    product_sum(p2, q, c1, &p1, &p1_low)
+    product_sum(p1, q, c0, p, p_low)
+    p_low[0] = fma_(p1_low + c1_low, q, p_low[0] + c0_low)
+    p_low[0] = fma_(fma_(p2, q, p1), t_low[0] + t_low[0], p_low[0])
+    quotient(p[0], p_low[0], d, d_low, inverse, ratio, ratio_low)
 
 
 cdef inline float half_to_float(uint16_t half) noexcept nogil:

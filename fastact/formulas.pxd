@@ -8,13 +8,20 @@
 # facts of the table (activations.py).
 
 cimport cython
-from libc.math cimport NAN
+from libc.math cimport INFINITY, NAN
 
 from fastact.elementary cimport (
+    HAS_FMA,
     abs_,
     copysign_,
+    cut_at,
+    exp_cut,
+    exp_magic,
     exp_minus,
     exp_minus_parts,
+    exp_of_sum,
+    exp_scaled,
+    exp_unit,
     finite,
     fma_,
     log1p_exp_minus,
@@ -50,12 +57,18 @@ cdef inline real relu_derivative_from_output(real y) noexcept nogil:
 
 
 cdef inline void relu6_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    y[0] = 0 if x < 0 else 6 if x > 6 else x
+    y[0] = clipped(x, <real>0, <real>6)
     dy[0] = relu6_derivative_from_output(x)
 
 
 cdef inline real relu6_derivative_from_output(real y) noexcept nogil:
     return nan_or(y, <real>1 if (y > 0) & (y < 6) else <real>0)
+
+
+cdef inline real clipped(real x, real low, real high) noexcept nogil:
+    """x within the bounds; NaN stays NaN."""
+    x = low if low > x else x
+    return high if high < x else x
 
 
 cdef inline void leaky_relu_with_derivative(
@@ -80,9 +93,12 @@ cdef inline void prelu_with_derivative(real x, real weight, real *y, real *dy) n
 cdef inline void threshold_with_derivative(
     real x, real threshold, real value, real *y, real *dy
 ) noexcept nogil:
-    # A threshold of NaN gives NaN.
-    y[0] = x if x > threshold else value if x <= threshold else x + threshold
-    dy[0] = <real>1 if x > threshold else <real>0 if x <= threshold else x + threshold
+    # A threshold of NaN gives NaN; what is said of the parameters alone leaves the loop.
+    cdef real below = value if threshold == threshold else threshold
+    cdef real none = 0 if threshold == threshold else threshold
+    threshold = threshold if threshold == threshold else <real>INFINITY
+    y[0] = below if x <= threshold else x
+    dy[0] = none if x <= threshold else nan_or(x, <real>1)
 
 
 cdef inline void elu_with_derivative(real x, real alpha, real *y, real *dy) noexcept nogil:
@@ -119,12 +135,14 @@ cdef inline void celu_with_derivative(real x, real alpha, real *y, real *dy) noe
     # x / alpha as a sum: one rounding of it is as many ulp of exp(x / alpha) as its size. Below
     # `tiny`, where that may underflow, the value is x.
     cdef real tiny = <real>1e-10 if sizeof(real) == 4 else <real>1e-20
-    cdef real one = 1, a = abs_(x), z = a / alpha, product, rest, scale, scale2, s, h, h_low
+    cdef real one = 1, a = abs_(x), z = a / alpha, cut = exp_cut(<real>0)
+    cdef real product, rest, scale, s, h, h_low
     two_product(z, alpha, &product, &rest)
-    exp_minus_parts(z, ((a - product) - rest) / alpha, &scale, &scale2, &h, &h_low)
-    s = scale * scale2
+    rest = 0 if z > cut else ((a - product) - rest) / alpha
+    exp_of_sum(cut if z > cut else z, rest, &scale, &h, &h_low)
+    s = scale * exp_unit(x)
     y[0] = x if (x > 0) | (z < tiny) else alpha * fma_(s, h, s - one)
-    dy[0] = nan_or(x, one if x > 0 else fma_(s, h, s))
+    dy[0] = nan_or(x, one if x > 0 else fma_(scale, h, scale) * exp_unit(x))
     if not alpha > 0:
         y[0] = dy[0] = <real>NAN
 
@@ -174,8 +192,8 @@ cdef inline real minus_expm1(real y) noexcept nogil:
 
 
 cdef inline void hard_sigmoid_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    cdef real one = 1, three = 3, sixth = <real>0.16666666666666666
-    y[0] = 0 if x < -three else one if x > three else (x + three) * sixth
+    cdef real three = 3, sixth = <real>0.16666666666666666
+    y[0] = (clipped(x, -three, three) + three) * sixth
     dy[0] = nan_or(x, sixth if (x > -3) & (x < 3) else <real>0)
 
 
@@ -208,7 +226,7 @@ cdef inline real tanh_derivative_from_output(real y) noexcept nogil:
 @cython.cdivision(True)
 cdef inline void lecun_tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
     # exp(-4/3 |x|) and the constants in two parts: the tail of the derivative needs them.
-    cdef real one = 1, a = abs_(x), z, z_low, scale, scale2, s, h, h_low, t, t_low
+    cdef real one = 1, a = cut_at(abs_(x), 90, 700), z, z_low, scale, s, h, h_low, t, t_low
     cdef real four_thirds = <real>1.3333333333333333, four_thirds_low
     cdef real height = <real>1.7159, height_low = <real>(1.7159 - <double>height)
     # 4 (2/3) 1.7159, of which the second part is what a double cannot hold.
@@ -221,8 +239,8 @@ cdef inline void lecun_tanh_with_derivative(real x, real *y, real *dy) noexcept 
         four_thirds_low = 7.401486830834377e-17
         slope_low = 2.9605947323337508e-16
     two_product(a, four_thirds, &z, &z_low)
-    exp_minus_parts(z, fma_(a, four_thirds_low, z_low), &scale, &scale2, &h, &h_low)
-    s = scale * scale2
+    exp_of_sum(z, fma_(a, four_thirds_low, z_low), &scale, &h, &h_low)
+    s = scale * exp_unit(x)
     tanh_parts(s, h, h_low, &t, &t_low)
     t = fma_(height, t, fma_(height, t_low, height_low * t))
     # Where the low parts underflow tanh is its argument.
@@ -234,7 +252,7 @@ cdef inline void lecun_tanh_with_derivative(real x, real *y, real *dy) noexcept 
     two_product(d, d, &square, &square_low)
     two_sum(one, h, &n, &n_low)
     quotient(n, n_low, square, fma_(2 * d, d_low, square_low), one / square, &q, &q_low)
-    dy[0] = s * fma_(slope, q, fma_(slope, q_low, slope_low * q))
+    dy[0] = scale * fma_(slope, q, fma_(slope, q_low, slope_low * q)) * exp_unit(x)
 
 
 @cython.cdivision(True)
@@ -249,7 +267,7 @@ cdef inline real lecun_tanh_derivative_from_output(real y) noexcept nogil:
 cdef inline void hard_tanh_with_derivative(
     real x, real min_val, real max_val, real *y, real *dy
 ) noexcept nogil:
-    y[0] = min_val if x < min_val else max_val if x > max_val else x
+    y[0] = clipped(x, min_val, max_val)
     dy[0] = hard_tanh_derivative_from_output(x, min_val, max_val)
     if not min_val < max_val:
         y[0] = <real>NAN
@@ -264,10 +282,11 @@ cdef inline real hard_tanh_derivative_from_output(
 
 cdef inline void tanh_shrink_with_derivative(real x, real *y, real *dy) noexcept nogil:
     # x^3 (1/3 + ...) up to 0.75; beyond, the difference, with tanh in two parts.
-    cdef real a = abs_(x), zero = 0, scale, scale2, h, h_low, t, t_low, x2, x2_low, x3, x3_low, p, p_low
+    cdef real a = abs_(x), zero = 0, scale, h, h_low, t, t_low, x2, x2_low, x3, x3_low, p, p_low
     cdef real b = <real>1 if a > 1 else a, third = <real>0.3333333333333333, third_low
-    exp_minus_parts(a + a, zero, &scale, &scale2, &h, &h_low)
-    tanh_parts(scale * scale2, h, h_low, &t, &t_low)
+    t = cut_at(a, 60, 400)  # from there tanh is 1
+    exp_of_sum(t + t, zero, &scale, &h, &h_low)
+    tanh_parts(scale * exp_unit(x), h, h_low, &t, &t_low)
     if real is float:
         third_low = <float>(-9.934107462565104e-09)
     else:
@@ -286,10 +305,8 @@ cdef inline void tanh_shrink_with_derivative(real x, real *y, real *dy) noexcept
 
 @cython.cdivision(True)
 cdef inline void softsign_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # From `large` on y rounds to 1 and the derivative to 0; infinity would give NaN.
-    cdef real one = 1, a = abs_(x), large = <real>1e30 if sizeof(real) == 4 else <real>1e200, d
-    a = large if large < a else a
-    d = one / (one + a)
+    # From the cut on y rounds to 1 and the derivative to 0; infinity would give NaN.
+    cdef real one = 1, a = cut_at(abs_(x), <real>1e30, <real>1e200), d = one / (one + a)
     y[0] = copysign_(a / (one + a), x)
     dy[0] = d * d
 
@@ -359,84 +376,105 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
         y[0] = dy[0] = <real>NAN
 
 
+cdef inline real positive_part(real x) noexcept nogil:
+    """x or, below 0, the zero that leaves the sign of a difference right."""
+    return x if x >= 0 else <real>-0.0
+
+
 cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
     # x > 0: x - |x| Q(|x|) and 1 - (Q - |x| phi); else -|x| Q and Q - |x| phi. Q is exp(-x^2/2)
-    # times Mills' ratio m; x^2 and m in two parts, for the tail magnifies their roundings.
-    cdef real one = 1, a = abs_(x), v, v_low, scale, scale2, h, h_low, m, m_low, n, n_low, tail
+    # times Mills' ratio; x^2 in two parts, for the tail magnifies its rounding.
+    cdef real one = 1, a = cut_at(abs_(x), 15, 39), v, v_low, scale, h, h_low, n, n_low, tail
+    cdef real t, t_low, p, p_low, m, m_low
     cdef real density = <real>0.3989422804014327, density_low
     if real is float:
         density_low = <float>(0.3989422804014327 - <double>density)
     else:
         density_low = -2.4923272022777433e-17
-    two_product(a, a, &v, &v_low)
-    exp_minus_parts(v / 2, v_low / 2, &scale, &scale2, &h, &h_low)
-    a = 64 if a > 64 else a  # there the tail has long vanished
-    mills_ratio(a, &m, &m_low)
-    two_product(a, m, &n, &n_low)
-    n, n_low = n * scale, fma_(a, m_low, n_low) * scale
-    tail = copysign_((n + fma_(n, h, fma_(n_low, h, n_low))) * scale2, x)
-    y[0] = x - tail if x > 0 else tail
-    m = scale * (fma_(-density, a, m) + fma_(-density_low, a, m_low))
-    tail = fma_(m, h, m) * scale2
+    two_product(a * <real>0.5, a, &v, &v_low)
+    exp_of_sum(v, v_low, &scale, &h, &h_low)
+    mills_ratio(a, &t, &t_low, &p, &p_low, &m, &m_low)
+    two_product(t, p, &n, &n_low)
+    n_low = fma_(t, p_low, fma_(t_low, p, n_low))
+    if not HAS_FMA:
+        n_low = fma_(n, h_low, n_low)
+    y[0] = positive_part(x) - (n + fma_(n, h, n_low)) * scale * exp_unit(x)
+    two_product(density, a, &n, &n_low)
+    tail = (m - n) + fma_(-density_low, a, m_low - n_low)
+    tail = fma_(tail, h, tail) * scale * exp_unit(x)
     dy[0] = one - tail if x > 0 else tail
 
 
 @cython.cdivision(True)
 cdef inline void gate(
-    real x, real sign, real w, real w_low, real v, real v_low, real *y, real *dy
+    real x, real a, real scale, real scale2, real h, real v, real v_low, real *y, real *dy
 ) noexcept nogil:
-    """x sigmoid(+-(w + w_low)) and its derivative, for w >= 0, v = |x w'(x)| and the sign's side.
+    """x sigmoid(+-w), with x's sign, and its derivative; exp(-w) is scale scale2 (1 + h).
 
-    With t = sigmoid(-w), the value is x t or x - x t, and the derivative t (1 - v (1 - t)) or
-    1 less that. t is s (1 + t') as in sigmoid_with_derivative, but with s / 2 for s near 1, where
-    t' is large and its error would be too.
+    `a` is |x| or, from where the tail has vanished, anything finite, and v = |x w'(x)|. With
+    t = sigmoid(-w), the value is x t or x - x t, and the derivative t (1 - v (1 - t)) or 1 less
+    that. t is s (1 + t') as in sigmoid_with_derivative, but with s / 2 for s near 1, where t' is
+    large and its error would be too.
     """
-    cdef real one = 1, scale, scale2, s, h, h_low, t, tail, c, rest, rest_low
-    exp_minus_parts(w, w_low, &scale, &scale2, &h, &h_low)
-    s = scale * scale2
+    cdef real one = 1, half = <real>0.5, s = scale * scale2, t, t_low, tail, c, rest, rest_low
     c = 2 if s > <real>0.3 else 1
-    t = fma_(h, c - s, (c - one) - s) / fma_(s, h, one + s)
-    scale = scale if c == one else scale * <real>0.5
-    s = scale * scale2
-    tail = finite(abs_(x)) * scale
-    tail = copysign_(fma_(tail, t, tail) * scale2, x)
-    y[0] = copysign_(x - tail if sign >= 0 else tail, x)
+    rest = fma_(s, h, one + s)
+    t = fma_(h, c - s, (c - one) - s) / rest
+    t_low = -t * (((one + s) - rest) + s * h)  # what rounding 1 + e cost
+    scale2 = scale2 if c == one else scale2 * half
+    s = s if c == one else s * half
+    tail = a * scale
+    if HAS_FMA:
+        tail = fma_(tail, t, tail)
+    else:  # silu is 2.22 ulp off without the low parts
+        two_product(tail, t, &h, &rest_low)
+        two_sum(tail, h, &tail, &rest)
+        rest = rest + fma_(a * scale, t_low, rest_low)
+        tail = tail + rest if abs_(rest) < tail else tail  # NaN where tail is too large to be split
+    y[0] = positive_part(x) - tail * scale2
     # 1 - t and v in two parts, for the difference magnifies their roundings.
     rest = one - fma_(s, t, s)
     rest_low = fma_(-s, t, (one - rest) - s)
-    v = 0 if w > 2000 else v  # the tail has vanished, and these may be infinite or NaN
-    v_low = 0 if w > 2000 else v_low
-    two_product(v, rest, &h, &h_low)
-    tail = scale * ((one - h) - (h_low + fma_(v, rest_low, v_low * rest)))
+    two_product(v, rest, &h, &c)
+    tail = scale * ((one - h) - (c + fma_(v, rest_low, v_low * rest)))
     tail = fma_(tail, t, tail) * scale2
-    dy[0] = one - tail if sign >= 0 else tail
+    dy[0] = one - tail if x > 0 else tail
 
 
 cdef inline void silu_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    cdef real zero = 0
-    gate(x, x, abs_(x), zero, abs_(x), zero, y, dy)
+    cdef real zero = 0, one = 1, a = cut_at(abs_(x), 120, 800), scale, h
+    exp_scaled(a, one, exp_magic(zero), &scale, &h)
+    gate(x, a, scale, exp_unit(x), h, a, zero, y, dy)
 
 
 cdef inline void swish_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
-    cdef real w, w_low, a = finite(abs_(x))  # for a beta of 0 makes x / 2 of infinity too
+    cdef real w, w_low, scale, scale2, h, h_low
+    cdef real one = 1, a = finite(abs_(x)), sign = copysign_(one, beta)
+    cdef bint vanished
     two_product(a, abs_(beta), &w, &w_low)
     w_low = w_low if abs_(w_low) <= w else 0  # NaN where a is too large to be split
-    gate(x, copysign_(a, x) * beta, w, w_low, w, w_low, y, dy)
+    exp_minus_parts(w, w_low, &scale, &scale2, &h, &h_low)
+    vanished = w > 2000  # and these may be infinite
+    w = 0 if vanished else w
+    w_low = 0 if vanished else w_low
+    gate(sign * x, a, scale, scale2, h, w, w_low, y, dy)
+    y[0] = x * <real>0.5 if beta == 0 else sign * y[0]  # half of infinity too
 
 
 cdef inline void quick_gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    cdef real beta = <real>1.702, beta_low = <real>(1.702 - <double>beta), w, w_low
-    cdef real a = finite(abs_(x))
+    cdef real beta = <real>1.702, beta_low = <real>(1.702 - <double>beta), w, w_low, scale, h, h_low
+    cdef real a = cut_at(abs_(x), 70, 500)
     two_product(a, beta, &w, &w_low)
     w_low = fma_(a, beta_low, w_low)
-    gate(x, x, w, w_low, w, w_low, y, dy)
+    exp_of_sum(w, w_low, &scale, &h, &h_low)
+    gate(x, a, scale, exp_unit(x), h, w, w_low, y, dy)
 
 
 cdef inline void gelu_tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
     # w = |x| (A + B x^2), A = 2 sqrt(2 / pi), B = 0.044715 A.
     cdef real A = <real>1.5957691216057308, A_low, B = <real>0.07135481627260025, B_low
-    cdef real a = 32 if abs_(x) > 32 else abs_(x)  # there the tail has long vanished
-    cdef real z, z_low, p, p_low, g, g_low, w, w_low, v, v_low
+    cdef real a = cut_at(abs_(x), 11, 22)
+    cdef real z, z_low, p, p_low, g, g_low, w, w_low, v, v_low, scale, h, h_low
     if real is float:
         A_low = <float>(1.5957691216057308 - <double>A)
         B_low = <float>(0.07135481627260025 - <double>B)
@@ -449,23 +487,26 @@ cdef inline void gelu_tanh_with_derivative(real x, real *y, real *dy) noexcept n
     g = sum_of(A, p, &g_low)
     two_product(a, g, &w, &w_low)
     w_low = fma_(a, g_low + p_low, w_low)
+    exp_of_sum(w, w_low, &scale, &h, &h_low)
     # x w' = |x| (A + 3 B x^2)
     two_sum(p + p, p, &p, &g_low)
     p_low = p_low + (p_low + p_low) + g_low
     g = sum_of(A, p, &g_low)
     two_product(a, g, &v, &v_low)
-    gate(x, x, w, w_low, v, fma_(a, g_low + p_low, v_low), y, dy)
+    gate(x, a, scale, exp_unit(x), h, v, fma_(a, g_low + p_low, v_low), y, dy)
 
 
 @cython.cdivision(True)
 cdef inline void mish_with_derivative(real x, real *y, real *dy) noexcept nogil:
     # With e = exp(-|x|), v = 1 + e and g = 2 e above 0, v elsewhere, tanh(softplus(x)) is
     # (1 + g) / (1 + g v), elsewhere times e; the derivative that plus 4 x e (e or 1) v / (1 + g v)^2.
-    cdef real one = 1, zero = 0, a = abs_(x), scale, scale2, s, h, h_low, e, e_low, v, v_low, low
+    # From the cut on the value is x, or its tail has vanished.
+    cdef real one = 1, zero = 0, a = cut_at(abs_(x), 120, 800), scale, unit, s, h, h_low, low
+    cdef real e, e_low, v, v_low
     cdef real g, g_low, n, n_low, d, d_low, inverse, q, q_low, tail, tail_low
-    cdef bint above = x > 0
-    exp_minus_parts(a, zero, &scale, &scale2, &h, &h_low)
-    s = scale * scale2
+    cdef bint above = x > 0, beyond = x > a
+    exp_of_sum(a, zero, &scale, &h, &h_low)
+    s = scale * exp_unit(x)
     two_sum(s, s * h, &e, &e_low)
     two_sum(one, s, &v, &low)
     two_sum(v, s * h, &v, &v_low)
@@ -480,12 +521,12 @@ cdef inline void mish_with_derivative(real x, real *y, real *dy) noexcept nogil:
     inverse = one / d
     quotient(n, n_low + g_low, d, d_low, inverse, &q, &q_low)
     scale = one if above else scale
-    scale2 = one if above else scale2
-    a = 1500 if a > 1500 else a  # from there the value is x, or the tail has vanished
+    unit = one if above else exp_unit(x)
     two_product(a * scale, q, &tail, &tail_low)
     tail_low = fma_(a * scale, q_low, tail_low)
     h = 0 if above else h
-    y[0] = x if x > 1500 else copysign_((tail + fma_(tail, h, fma_(tail_low, h, tail_low))) * scale2, x)
+    tail = (tail + fma_(tail, h, fma_(tail_low, h, tail_low))) * unit
+    y[0] = x if beyond else copysign_(tail, x)
     # 4 x v (e^2 or 1) / d, beside n
     quotient(v, v_low, d, d_low, inverse, &q, &q_low)
     a = copysign_(4 * a, x) * (e * e if above else one)
@@ -494,30 +535,27 @@ cdef inline void mish_with_derivative(real x, real *y, real *dy) noexcept nogil:
     g = sum_of(n, tail, &low)
     quotient(g, low + (tail_low + n_low + g_low), d, d_low, inverse, &q, &q_low)
     q, q_low = q * scale, q_low * scale
-    dy[0] = nan_or(x, (q + fma_(q, h, fma_(q_low, h, q_low))) * scale2)
+    dy[0] = nan_or(x, (q + fma_(q, h, fma_(q_low, h, q_low))) * unit)
 
 
 cdef inline void hard_swish_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # x (x + 3) / 6 with the roundings of sum, product and 1/6 made good.
-    cdef real three = 3, sixth = <real>0.16666666666666666, sixth_low
-    cdef real b = -3 if x < -3 else 3 if x > 3 else x, s, s_low, p, p_low
+    # x (x + 3) / 6 with the roundings of product and 1/6 made good.
+    cdef real three = 3, sixth = <real>0.16666666666666666, sixth_low, p, p_low
+    cdef real b = clipped(x, -three, three)
     if real is float:
         sixth_low = <float>(-4.967053731282552e-09)
     else:
         sixth_low = 9.25185853854297e-18
-    two_sum(three, b, &s, &s_low)
-    two_product(b, s, &p, &p_low)
-    p_low = fma_(b, s_low, p_low)
+    two_product(b, b + three, &p, &p_low)
     p = fma_(p, sixth, fma_(p, sixth_low, p_low * sixth))
     y[0] = x if x > 3 else copysign_(p, x)
     dy[0] = nan_or(x, 0 if x <= -3 else <real>1 if x >= 3 else fma_(b, 2, three) * sixth)
 
 
 cdef inline void soft_shrink_with_derivative(real x, real lambd, real *y, real *dy) noexcept nogil:
-    y[0] = x - lambd if x > lambd else x + lambd if x < -lambd else nan_or(x, <real>0)
     dy[0] = shrink_derivative(x, lambd)
-    if not lambd >= 0:
-        y[0] = <real>NAN
+    lambd = lambd if lambd >= 0 else <real>NAN
+    y[0] = 0 if abs_(x) <= lambd else x - copysign_(lambd, x)
 
 
 cdef inline void hard_shrink_with_derivative(real x, real lambd, real *y, real *dy) noexcept nogil:

@@ -25,7 +25,7 @@ from libc.stdlib cimport free, malloc
 
 from fastact.axiswise import ROW_KERNELS
 from fastact.elementary cimport (
-    abs_, bits64, double_of, exp_cut, exp_magic, exp_minus, exp_scaled, fma_, uint64_t
+    abs_, bits64, double_of, exp_cut, exp_magic, exp_minus, exp_scaled, exp_unit, fma_, uint64_t
 )
 
 cdef extern from *:
@@ -265,7 +265,7 @@ cdef void exponentials(
 cdef inline real exponential(real x, real shift, real cut, real magic) noexcept nogil:
     cdef real a = shift - x, s, h, one = 1
     exp_scaled(cut if cut < a else a, one, magic, &s, &h)
-    return fma_(s, h, s)
+    return fma_(s, h, s) * exp_unit(x)
 
 
 cdef bint has_nan(real *x, npy_intp step, npy_intp n) noexcept nogil:

@@ -346,7 +346,8 @@ def gelu(x):
         return np.copysign(where(x > 0, x, 0) - tail, x)
 
     def derivative():
-        tail = (m - DENSITY * a) + (m_low - DENSITY_LOW * a)
+        p, low = product(DENSITY, a)
+        tail = (m - p) + (m_low - low - DENSITY_LOW * a)
         tail = (tail + tail * rest) * e * scale
         return where(x > 0, 1 - tail, tail)
 
