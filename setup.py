@@ -5,7 +5,6 @@ makes a failing compiler an error instead of a warning.
 """
 
 import os
-import platform
 import runpy
 import subprocess
 import sys
@@ -37,8 +36,14 @@ def accepts(compiler, flags):
         return False
 
 
+def machine_flags(features):
+    """The flags by which a Unix compiler is told of a tier's features."""
+    wide = ["-mprefer-vector-width=512"] if "avx512f" in features else []
+    return [*(f"-m{feature}" for feature in features), *wide]
+
+
 class BuildTiers(build_ext):
-    """Builds the modules side by side, each with its tier's flags; elsewhere the baseline alone."""
+    """Builds the modules side by side, of the tiers that the compiler knows, with their flags."""
 
     def finalize_options(self):
         super().finalize_options()
@@ -46,8 +51,11 @@ class BuildTiers(build_ext):
 
     def build_extensions(self):
         unix = self.compiler.compiler_type == "unix"
-        if not (unix and platform.machine() in ("x86_64", "AMD64")):
-            self.extensions = [e for e in self.extensions if not e.fastact_features]
+        for tier, features in TIERS.items():
+            needed = machine_flags(features)
+            if needed and not (unix and accepts(self.compiler, needed)):
+                self.warn(f"the tier {tier} is left out: the compiler lacks {' '.join(needed)}")
+                self.extensions = [e for e in self.extensions if e.fastact_features != features]
         flags = UNIX_FLAGS
         if unix and accepts(self.compiler, GCC_FLAGS):
             flags = UNIX_FLAGS + GCC_FLAGS
@@ -57,12 +65,7 @@ class BuildTiers(build_ext):
                 extension.define_macros.append(
                     ("CYTHON_INLINE", "inline __attribute__((always_inline))")
                 )
-                extension.extra_compile_args = [
-                    *flags,
-                    *(f"-m{feature}" for feature in extension.fastact_features),
-                ]
-                if "avx512f" in extension.fastact_features:
-                    extension.extra_compile_args.append("-mprefer-vector-width=512")
+                extension.extra_compile_args = flags + machine_flags(extension.fastact_features)
         super().build_extensions()
 
 
