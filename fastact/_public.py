@@ -9,7 +9,8 @@ from functools import cache
 import numpy as np
 
 from fastact import _examples
-from fastact._defaults import in_dtype_of_frames, with_defaults
+from fastact._defaults import in_dtype_of_frames as in_dtype_of_frames
+from fastact._defaults import with_defaults
 
 _OPERAND_DOCS = {
     "x": "Input.",

@@ -423,13 +423,17 @@ def docstring(row, operation):
         )
         results = [
             "grad_x : ndarray or scalar\n    ``grad * f'(x + b)``, of the operands' broadcast shape.",
-            "grad_b : ndarray or scalar\n    The sum of grad_x over the axes along which `b` was "
-            "broadcast, of the shape of `b`.",
+            (
+                "grad_b : ndarray or scalar\n    The sum of grad_x over the axes along which `b` was "
+                "broadcast, of the shape of `b`."
+            ),
         ]
         if count == 1:
             results = [
-                "grad_weight : ndarray or scalar\n    The sum of ``grad * min(x, 0)`` over the axes "
-                "along which `weight` was broadcast, of its shape."
+                (
+                    "grad_weight : ndarray or scalar\n    The sum of ``grad * min(x, 0)`` over the "
+                    "axes along which `weight` was broadcast, of its shape."
+                )
             ]
         else:
             notes.append(

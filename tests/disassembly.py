@@ -111,7 +111,7 @@ def loops_in(instructions):
     """The innermost loops of a function."""
     index = {address: i for i, (address, _) in enumerate(instructions)}
     spans = set()
-    for i, (address, text) in enumerate(instructions):
+    for i, (_, text) in enumerate(instructions):
         if match := re.match(r"j\w+\s+([0-9a-f]+)", text):
             target = index.get(int(match[1], 16))
             if target is not None and target <= i:
