@@ -12,6 +12,10 @@ import sys
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+# Setuptools has put its own distutils there.
+from distutils.ccompiler import new_compiler  # isort: skip
+from distutils.sysconfig import customize_compiler  # isort: skip
+
 TIERS = runpy.run_path(os.path.join("fastact", "tiers.py"))["TIERS"]
 runpy.run_path(os.path.join("src", "projections.py"), run_name="__main__")
 
@@ -72,6 +76,15 @@ class BuildTiers(build_ext):
 def extensions():
     if flag("FASTACT_DISABLE_EXTENSIONS"):
         return []
+    compiler = new_compiler()
+    customize_compiler(compiler)
+    if compiler.compiler_type == "unix" and not accepts(compiler, []):
+        # Said before Cython has worked for a minute in vain.
+        notice = f"fastact: no C compiler, {compiler.compiler_so[0]} does not work"
+        if flag("FASTACT_REQUIRE_EXTENSIONS"):
+            raise SystemExit(f"{notice}, and FASTACT_REQUIRE_EXTENSIONS is set")
+        print(f"{notice}: installing as pure Python", file=sys.stderr)
+        return []
     import numpy
     from Cython.Build import cythonize
 
@@ -105,6 +118,7 @@ def extensions():
         modules,
         build_dir="build/cython",
         nthreads=os.cpu_count() if sys.platform == "linux" else 0,
+        cache=os.environ.get("CYTHON_CACHE_DIR") or False,
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,
