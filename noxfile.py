@@ -1,0 +1,256 @@
+"""The project's chores: ``nox --list`` tells them, ``nox -s tests`` does one.
+
+``.ci/run`` does those that have to pass. ``wheel`` leaves its files in build/wheels; what looks at
+an installed package installs them, in a folder from which the source tree cannot be imported.
+"""
+
+import os
+import re
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.sessions = ["lint", "wheel", "tests"]
+nox.options.error_on_external_run = True
+
+ROOT = Path(__file__).parent
+WHEELS = ROOT / "build" / "wheels"
+# A release for which there is a build without CUDA everywhere.
+TORCH = "torch==2.13.0"
+#: What a session, or whoever calls it, must not have set, and Cython's results, made once.
+ENVIRONMENT = dict.fromkeys(["PYTHONPATH", "FASTACT_BACKEND", "FASTACT_ISA"])
+ENVIRONMENT["CYTHON_CACHE_DIR"] = str(ROOT / "build" / "cython-cache")
+
+
+def clone(session):
+    """A copy of what is committed."""
+    folder = Path(session.create_tmp(), "clone")
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("git", "clone", "--quiet", str(ROOT), str(folder), external=True)
+    return folder
+
+
+def go_elsewhere(session):
+    """Change to a folder with the tests, benchmarks and examples alone."""
+    away = Path(session.create_tmp(), "away")
+    shutil.rmtree(away, ignore_errors=True)
+    for name in "benchmarks", "examples", "tests":
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, away / name, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", away)
+    session.chdir(away)
+
+
+def built(pattern):
+    """The one file in build/wheels that fits a pattern."""
+    (file,) = WHEELS.glob(pattern)
+    return file
+
+
+def install(session, kind, extras, reports):
+    """Install the wheel of a kind; what ``python -m fastact`` tells has to fit `reports`."""
+    wheel = built(f"{kind}/*.whl")
+    session.install("--force-reinstall", "--no-deps", str(wheel))
+    session.install(f"{wheel}[{extras}]")
+    told = session.run("python", "-m", "fastact", silent=True)
+    session.log(told)
+    if not re.search(reports, told, re.MULTILINE):
+        session.error(f"expected {reports}")
+
+
+def pip_wheel(session, folder, **environment):
+    """Build a wheel from the sdist; its name, its modules and what pip printed."""
+    sdist = built("*.tar.gz")
+    shutil.rmtree(WHEELS / folder, ignore_errors=True)
+    command = ["pip", "wheel", "-v", "--no-deps", "-w", str(WHEELS / folder), str(sdist)]
+    told = session.run("python", "-m", *command, silent=True, env=ENVIRONMENT | environment)
+    wheel = built(f"{folder}/*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    return wheel, sorted(name for name in names if re.search(r"\.(so|pyd)$", name)), told
+
+
+@nox.session(venv_backend="none")
+def readme(session):
+    """The README's test command as it stands there, in a copy of the tree."""
+    text = (ROOT / "README.md").read_text()
+    (command,) = re.findall(r"<!-- test -->\n```\n(.+)\n```", text)
+    session.chdir(clone(session))
+    session.run("bash", "-ec", command, external=True, env=ENVIRONMENT)
+
+
+@nox.session
+def lint(session):
+    """What pre-commit looks at, in the whole tree."""
+    project = nox.project.load_toml("pyproject.toml")
+    session.install(*nox.project.dependency_groups(project, "lint"))
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure")
+
+
+@nox.session
+def wheel(session):
+    """The sdist, from it a compiled and a pure wheel, each in isolation, and checkers' verdicts."""
+    session.install("build", "auditwheel", "check-wheel-contents", "twine")
+    shutil.rmtree(WHEELS, ignore_errors=True)
+    session.run("python", "-m", "build", "--sdist", "-o", str(WHEELS), str(clone(session)))
+    compiled, modules, _ = pip_wheel(session, "compiled", FASTACT_REQUIRE_EXTENSIONS="1")
+    pure, nothing, _ = pip_wheel(session, "pure", FASTACT_DISABLE_EXTENSIONS="1")
+    assert modules and not nothing and pure.name.endswith("-py3-none-any.whl")
+    assert compiled.stat().st_size < 4e6, compiled.stat().st_size
+    session.log(f"{compiled.name}: {compiled.stat().st_size / 1e6:.2f} MB, {len(modules)} modules")
+    if sys.platform == "linux":
+        told = session.run("auditwheel", "show", str(compiled), silent=True)
+        session.log(told)
+        minor = re.search(r'following platform tag:\s+"manylinux_2_(\d+)_', told.replace("\n", " "))
+        assert minor and int(minor[1]) <= 17, "newer than manylinux_2_17"
+    session.run("check-wheel-contents", str(compiled), str(pure))
+    session.run("twine", "check", "--strict", *map(str, [compiled, pure, built("*.tar.gz")]))
+
+
+@nox.session(requires=["wheel"])
+def tests(session):
+    """The tests on the wheels: ``-- pure``, ``-- compiled`` or ``-- baseline``, or on all three."""
+    states = session.posargs or ["pure", "compiled", "baseline"]
+    session.env.update(ENVIRONMENT)
+    go_elsewhere(session)
+    # What does not depend on where a package lies is seen by `readme`: bits, which mpmath compared;
+    # with the compiled wheel also what the other backends do, of which the pure one has no less.
+    common = ["pytest", "--quiet", "tests", "--ignore", "tests/test_accuracy.py"]
+    if "pure" in states:
+        install(session, "pure", "test", "^backend *numpy ")
+        session.run(*common)
+    if "compiled" in states:
+        session.install(TORCH)
+        install(session, "compiled", "test,compat", "^backend *cython ")
+        session.run(*common, "-k", "not numba")
+    if "baseline" in states:
+        # The tests above look at every tier; these at what the environment binds.
+        session.env["FASTACT_ISA"] = "baseline"
+        install(session, "compiled", "test", "^tier *baseline")
+        files = "selection", "signatures", "operations_agree"
+        session.run("pytest", "--quiet", *(f"tests/test_{file}.py" for file in files))
+
+
+@nox.session(requires=["wheel"])
+def bench(session):
+    """The benchmarks and examples run, shortly; every function has a benchmark."""
+    session.env.update(ENVIRONMENT)
+    go_elsewhere(session)
+    session.install(TORCH)
+    install(session, "compiled", "bench,examples,autograd", "^backend *cython ")
+    session.run("pytest", "--quiet", "-n", "0", "--benchmark-disable", "benchmarks")
+    for command in """
+        benchmarks/exp_cost.py --quick --output results
+        benchmarks/lecture.py --quick --output results
+        benchmarks/monitor_cost.py --rounds 5
+        benchmarks/njit.py --seconds 0.1
+        benchmarks/axiswise.py --seconds 0.1
+        benchmarks/threads.py --seconds 0.1
+        benchmarks/call_cost.py
+        examples/train_mlp.py --epochs 2
+        examples/train_njit.py --epochs 2 --activation gelu
+        examples/autograd_mlp.py --epochs 2
+        examples/torch_module.py --epochs 2
+        examples/sklearn_mlp.py --epochs 2
+        examples/cython_loop/train.py --epochs 2
+    """.strip().splitlines():
+        session.run("python", *command.split())
+
+
+@nox.session
+def docs(session):
+    """The site, warnings as errors."""
+    session.install("-e", ".[docs]", env=ENVIRONMENT | {"FASTACT_DISABLE_EXTENSIONS": "1"})
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "build/docs")
+
+
+@nox.session(requires=["wheel"])
+def oldest(session):
+    """The compiled wheel, which is built against the newest NumPy, on the oldest it runs on."""
+    session.env.update(ENVIRONMENT)
+    go_elsewhere(session)
+    session.install("numpy==2.0.*" if sys.version_info < (3, 13) else "numpy==2.1.*")
+    session.install("pytest", "pytest-xdist", "mpmath", str(built("compiled/*.whl")))
+    files = "layouts", "special_values", "exact_values", "bad_input"
+    session.run("pytest", "--quiet", *(f"tests/test_{file}.py" for file in files))
+
+
+@nox.session(requires=["wheel"])
+def faults(session):
+    """An installation from the sdist without a compiler, and with one that lacks AVX-512."""
+    session.install("pip")
+    bin_ = Path(session.create_tmp(), "bin")
+    shutil.rmtree(bin_, ignore_errors=True)
+    bin_.mkdir()
+    for name, environment in {
+        "no compiler in PATH": {"PATH": str(bin_)},
+        "a failing compiler": {"CC": "/bin/false"},
+    }.items():
+        wheel, modules, told = pip_wheel(session, "failed", **environment)
+        assert not modules and wheel.name == built("pure/*.whl").name, name
+        assert told.count("installing as pure Python") >= 1, name
+        # The tests have been passed by the pure wheel, which is the same.
+        assert contents(wheel) == contents(built("pure/*.whl")), name
+    with_error = session.run(
+        *["python", "-m", "pip", "wheel", "--no-deps", "-w", str(WHEELS / "failed")],
+        str(built("*.tar.gz")),
+        env=ENVIRONMENT | {"CC": "/bin/false", "FASTACT_REQUIRE_EXTENSIONS": "1"},
+        success_codes=[1],
+        silent=True,
+    )
+    assert "no C compiler, /bin/false does not work" in with_error
+    old = bin_ / "old-cc"
+    real = os.environ.get("CC", "cc")
+    # What it compiles is looked at, not timed.
+    old.write_text(
+        '#!/bin/bash\ncase "$*" in *avx512*) echo "unknown option -mavx512f" >&2; exit 1;; esac\n'
+        f'exec {real} "${{@/#-O3/-O0}}"\n'
+    )
+    old.chmod(0o755)
+    wheel, modules, told = pip_wheel(
+        session, "old", CC=str(old), LDSHARED=f"{old} -shared", FASTACT_REQUIRE_EXTENSIONS="1"
+    )
+    assert told.count("the tier avx512 is left out") == 1, told
+    assert any("avx2" in name for name in modules) and not any("512" in name for name in modules)
+    install_old = str(wheel)
+    session.install("--force-reinstall", install_old)
+    session.chdir(bin_)
+    told = session.run("python", "-m", "fastact", silent=True, env=ENVIRONMENT)
+    assert re.search("^built *baseline avx2$", told, re.MULTILINE), told
+    session.log("4 of 4 compilers: none, a failing one, the same where it is needed, an old one")
+
+
+def contents(wheel):
+    """The files of a wheel and what is in them, but for its own record."""
+    archive = zipfile.ZipFile(wheel)
+    return {name: archive.read(name) for name in archive.namelist() if "RECORD" not in name}
+
+
+@nox.session
+def sanitize(session):
+    """The tests on extensions that AddressSanitizer and UBSan watch."""
+    session.install("pytest", "pytest-xdist", "hypothesis", "mpmath", "ml_dtypes", "setuptools>=77")
+    session.install("cython>=3.3", "numpy")
+    source = clone(session)
+    session.chdir(source)
+    session.env.update(ENVIRONMENT | {"FASTACT_SANITIZE": "1", "FASTACT_REQUIRE_EXTENSIONS": "1"})
+    session.run("python", "setup.py", "--quiet", "build_ext", "--inplace", silent=True)
+    libraries = [
+        session.run("gcc", f"-print-file-name={name}.so", silent=True, external=True).strip()
+        for name in ("libasan", "libubsan")
+    ]
+    session.run(
+        *["pytest", "--quiet", "-k", "not numba", *(session.posargs or SANITIZED)],
+        env={
+            "LD_PRELOAD": " ".join(libraries),
+            "ASAN_OPTIONS": "detect_leaks=0",  # Python's own, at its end
+            "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+            "PYTHONPATH": str(source),
+        },
+    )
+
+
+SANITIZED = [f"tests/test_{name}.py" for name in ("layouts", "bad_input", "axiswise")]
