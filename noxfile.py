@@ -254,3 +254,92 @@ def sanitize(session):
 
 
 SANITIZED = [f"tests/test_{name}.py" for name in ("layouts", "bad_input", "axiswise")]
+
+
+@nox.session
+def aarch64(session):
+    """The extension for Arm: its loops read, its results compared under an emulator with mpmath's."""
+    needed = "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-objdump", "qemu-aarch64", "apt-get"
+    if missing := [name for name in needed if not shutil.which(name)]:
+        session.skip(
+            f"{', '.join(missing)} not found; of Debian, with its mirror in reach: "
+            "apt-get install gcc-aarch64-linux-gnu qemu-user"
+        )
+    root = python_for_arm(session)
+    (python,) = (root / "usr" / "bin").glob("python3.??")
+    version = python.name.removeprefix("python")
+    folder = Path(session.create_tmp())
+    site, lib, config = (folder / name for name in ("site", "lib", "config"))
+    for made in site, lib, config:
+        shutil.rmtree(made, ignore_errors=True)
+    session.install("cython>=3.3", "numpy", "pip", "setuptools>=77")
+    platforms = [f"--platform=manylinux_2_{minor}_aarch64" for minor in (17, 27, 28)]
+    session.run(
+        *["python", "-m", "pip", "install", "--quiet", "--only-binary=:all:", *platforms],
+        *[f"--python-version={version}", f"--target={site}", "mpmath", "numpy", "pytest"],
+    )
+    # Python's own description of its build makes setuptools one for Arm.
+    (described,) = root.glob("usr/lib/python3.*/_sysconfigdata__aarch64-linux-gnu.py")
+    config.mkdir()
+    shutil.copy(described, config)
+    includes = (
+        site / "numpy/_core/include",
+        root / "usr/include" / python.name,
+        root / "usr/include",
+    )
+    session.chdir(clone(session))
+    session.run(
+        *["python", "setup.py", "--quiet", "build_ext", f"--build-lib={lib}"],
+        silent=True,
+        env=ENVIRONMENT
+        | {
+            "_PYTHON_HOST_PLATFORM": "linux-aarch64",
+            "_PYTHON_SYSCONFIGDATA_NAME": described.stem,
+            "PYTHONPATH": str(config),
+            "CC": needed[0],
+            "LDSHARED": f"{needed[0]} -shared",
+            "CFLAGS": f"-isystem {' -isystem '.join(map(str, includes))}",
+            "FASTACT_REQUIRE_EXTENSIONS": "1",
+        },
+    )
+    shutil.copytree("fastact", lib / "fastact", dirs_exist_ok=True)
+    go_elsewhere(session)
+    (loops,) = (lib / "fastact").glob("_ufuncs_*.so")  # the baseline's alone
+    session.run("python", "tests/neon.py", str(loops), env=ENVIRONMENT | {"PYTHONPATH": str(lib)})
+    emulated = [needed[2], "-L", str(root), str(python), "-m"]
+    environment = ENVIRONMENT | {"PYTHONPATH": f"{lib}:{site}", "FASTACT_ISA": "baseline"}
+    session.run(*emulated, "fastact", env=environment, external=True)
+    tests = session.posargs or ["tests/test_exact_values.py", "tests/test_special_values.py"]
+    session.run(
+        *[*emulated, "pytest", "--quiet", "-o", "addopts=", "-k", "cython or wrong", *tests],
+        env=environment,
+        external=True,
+    )
+
+
+def python_for_arm(session):
+    """The root of a file system with Debian's Python for Arm, from the distribution's mirror."""
+    state, root = (ROOT / "build" / "aarch64" / name for name in ("apt", "root"))
+    if (root / "usr" / "bin" / "python3").exists():
+        return root
+    (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    (state / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+    (state / "status").touch()
+    # A state of its own: what is installed here is neither asked nor changed.
+    settings = {
+        "APT::Architecture": "arm64",
+        "APT::Architectures": "arm64",
+        "Dir::State": state,
+        "Dir::State::status": state / "status",
+        "Dir::Cache": state / "cache",
+    }
+    apt = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in settings.items())]
+    packages = "python3", "libpython3-dev", "libstdc++6"
+    for command in ["update"], ["install", "-y", "-d", "--no-install-recommends", *packages]:
+        try:
+            session.run(*apt, *command, silent=True, external=True)
+        except nox.command.CommandFailed:
+            session.skip("the distribution's mirror has no Python for arm64, or is out of reach")
+    for archive in (state / "cache" / "archives").glob("*.deb"):
+        session.run("dpkg", "-x", str(archive), str(root), external=True, log=False)
+    return root
