@@ -240,10 +240,10 @@ def sanitize(session):
     session.run("python", "setup.py", "--quiet", "build_ext", "--inplace", silent=True)
     libraries = [
         session.run("gcc", f"-print-file-name={name}.so", silent=True, external=True).strip()
-        for name in ("libasan", "libubsan")
+        for name in ("libasan", "libubsan", "libstdc++")
     ]
     session.run(
-        *["pytest", "--quiet", "-k", "not numba", *(session.posargs or SANITIZED)],
+        *["pytest", "--quiet", "-k", "not numba and not vectorised", *(session.posargs or SANITIZED)],
         env={
             "LD_PRELOAD": " ".join(libraries),
             "ASAN_OPTIONS": "detect_leaks=0",  # Python's own, at its end
