@@ -246,8 +246,8 @@ def sanitize(session):
         *["pytest", "--quiet", "-k", "not numba and not vectorised", *(session.posargs or SANITIZED)],
         env={
             "LD_PRELOAD": " ".join(libraries),
-            "ASAN_OPTIONS": "detect_leaks=0",  # Python's own, at its end
-            "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+            "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+            "PYTHONMALLOC": "malloc",
             "PYTHONPATH": str(source),
         },
     )
