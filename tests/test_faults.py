@@ -4,6 +4,7 @@ Each test runs a copy of the package in a process of its own. What a missing or 
 does is looked at by the session `faults` of noxfile.py.
 """
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -141,6 +142,6 @@ def test_of_two_versions_on_the_path_the_first_is_the_only_one(tmp_path, first_i
         "files = [m.__file__ for n, m in sys.modules.items() if n.startswith('fastact')]\n"
         f"assert len(files) > 10 and all(f.startswith({str(folders[0])!r}) for f in files), files"
     )
-    path = ":".join(map(str, folders))
+    path = os.pathsep.join(map(str, folders))
     expected = f"cython {TIERS[-1]} True" if first_is_compiled else "numpy None False"
     assert run(code, PYTHONPATH=path) == f"{expected}\n0.5"
