@@ -26,18 +26,23 @@ ENVIRONMENT = dict.fromkeys(["PYTHONPATH", "FASTACT_BACKEND", "FASTACT_ISA"])
 ENVIRONMENT["CYTHON_CACHE_DIR"] = str(ROOT / "build" / "cython-cache")
 
 
+def temporary(session, name):
+    """The path of a file or folder, which is not there, in the session's own."""
+    path = Path(session.create_tmp()).resolve() / name
+    shutil.rmtree(path, ignore_errors=True)
+    return path
+
+
 def clone(session):
     """A copy of what is committed."""
-    folder = Path(session.create_tmp(), "clone")
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = temporary(session, "clone")
     session.run("git", "clone", "--quiet", str(ROOT), str(folder), external=True)
     return folder
 
 
 def go_elsewhere(session):
     """Change to a folder with the tests, benchmarks and examples alone."""
-    away = Path(session.create_tmp(), "away")
-    shutil.rmtree(away, ignore_errors=True)
+    away = temporary(session, "away")
     for name in "benchmarks", "examples", "tests":
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, away / name, ignore=ignored)
@@ -184,8 +189,7 @@ def oldest(session):
 def faults(session):
     """An installation from the sdist without a compiler, and with one that lacks AVX-512."""
     session.install("pip")
-    bin_ = Path(session.create_tmp(), "bin")
-    shutil.rmtree(bin_, ignore_errors=True)
+    bin_ = temporary(session, "bin")
     bin_.mkdir()
     for name, environment in {
         "no compiler in PATH": {"PATH": str(bin_)},
@@ -245,7 +249,13 @@ def sanitize(session):
         for name in ("libasan", "libubsan", "libstdc++")
     ]
     session.run(
-        *["pytest", "--quiet", "-k", "not numba and not vectorised", *(session.posargs or SANITIZED)],
+        *[
+            "pytest",
+            "--quiet",
+            "-k",
+            "not numba and not vectorised",
+            *(session.posargs or SANITIZED),
+        ],
         env={
             "LD_PRELOAD": " ".join(libraries),
             "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
@@ -270,10 +280,7 @@ def aarch64(session):
     root = python_for_arm(session)
     (python,) = (root / "usr" / "bin").glob("python3.??")
     version = python.name.removeprefix("python")
-    folder = Path(session.create_tmp())
-    site, lib, config = (folder / name for name in ("site", "lib", "config"))
-    for made in site, lib, config:
-        shutil.rmtree(made, ignore_errors=True)
+    site, lib, config = (temporary(session, name) for name in ("site", "lib", "config"))
     session.install("cython>=3.3", "numpy", "pip", "setuptools>=77")
     platforms = [f"--platform=manylinux_2_{minor}_aarch64" for minor in (17, 27, 28)]
     session.run(
@@ -289,22 +296,19 @@ def aarch64(session):
         root / "usr/include" / python.name,
         root / "usr/include",
     )
-    session.chdir(clone(session))
-    session.run(
-        *["python", "setup.py", "--quiet", "build_ext", f"--build-lib={lib}"],
-        silent=True,
-        env=ENVIRONMENT
-        | {
-            "_PYTHON_HOST_PLATFORM": "linux-aarch64",
-            "_PYTHON_SYSCONFIGDATA_NAME": described.stem,
-            "PYTHONPATH": str(config),
-            "CC": needed[0],
-            "LDSHARED": f"{needed[0]} -shared",
-            "CFLAGS": f"-isystem {' -isystem '.join(map(str, includes))}",
-            "FASTACT_REQUIRE_EXTENSIONS": "1",
-        },
-    )
-    shutil.copytree("fastact", lib / "fastact", dirs_exist_ok=True)
+    environment = {
+        "_PYTHON_HOST_PLATFORM": "linux-aarch64",
+        "_PYTHON_SYSCONFIGDATA_NAME": described.stem,
+        "PYTHONPATH": str(config),
+        "CC": needed[0],
+        "LDSHARED": f"{needed[0]} -shared",
+        "CFLAGS": f"-isystem {' -isystem '.join(map(str, includes))}",
+        "FASTACT_REQUIRE_EXTENSIONS": "1",
+    }
+    with session.chdir(clone(session)):
+        build = ["python", "setup.py", "--quiet", "build_ext", f"--build-lib={lib}"]
+        session.run(*build, silent=True, env=ENVIRONMENT | environment)
+        shutil.copytree("fastact", lib / "fastact", dirs_exist_ok=True)
     go_elsewhere(session)
     (loops,) = (lib / "fastact").glob("_ufuncs_*.so")  # the baseline's alone
     session.run("python", "tests/neon.py", str(loops), env=ENVIRONMENT | {"PYTHONPATH": str(lib)})

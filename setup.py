@@ -46,8 +46,18 @@ def machine_flags(features):
     return [*(f"-m{feature}" for feature in features), *wide]
 
 
+def tiers(compiler):
+    """The tiers whose flags a compiler takes, with their features."""
+    unix = compiler.compiler_type == "unix"
+    return {
+        tier: features
+        for tier, features in TIERS.items()
+        if not features or (unix and accepts(compiler, machine_flags(features)))
+    }
+
+
 class BuildTiers(build_ext):
-    """Builds the modules side by side, of the tiers that the compiler knows, with their flags."""
+    """Builds the modules side by side, each with its tier's flags."""
 
     def finalize_options(self):
         super().finalize_options()
@@ -55,11 +65,9 @@ class BuildTiers(build_ext):
 
     def build_extensions(self):
         unix = self.compiler.compiler_type == "unix"
-        for tier, features in TIERS.items():
-            needed = machine_flags(features)
-            if needed and not (unix and accepts(self.compiler, needed)):
-                self.warn(f"the tier {tier} is left out: the compiler lacks {' '.join(needed)}")
-                self.extensions = [e for e in self.extensions if e.fastact_features != features]
+        for tier in [tier for tier in TIERS if tier not in tiers(self.compiler)]:
+            flags = " ".join(machine_flags(TIERS[tier]))
+            self.warn(f"the tier {tier} is left out: the compiler does not take {flags}")
         flags = UNIX_FLAGS
         if unix and accepts(self.compiler, GCC_FLAGS):
             flags = UNIX_FLAGS + GCC_FLAGS
@@ -78,7 +86,7 @@ def extensions():
         return []
     compiler = new_compiler()
     customize_compiler(compiler)
-    if compiler.compiler_type == "unix" and not accepts(compiler, []):
+    if compiler.compiler_type == "unix" and not accepts(compiler, ["-Wno-error"]):
         # Said before Cython has worked for a minute in vain.
         notice = f"fastact: no C compiler, {compiler.compiler_so[0]} does not work"
         if flag("FASTACT_REQUIRE_EXTENSIONS"):
@@ -92,7 +100,7 @@ def extensions():
     features = {"_cpu": (), "_defaults": ()} | {
         f"_{kind}_{tier}": needed
         for kind in ("ufuncs", "counting")
-        for tier, needed in TIERS.items()
+        for tier, needed in tiers(compiler).items()
     }
     for name in features:
         modules.append(
