@@ -5,13 +5,16 @@ makes a failing compiler an error instead of a warning.
 """
 
 import os
-import platform
 import runpy
 import subprocess
 import sys
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+
+# Setuptools has put its own distutils there.
+from distutils.ccompiler import new_compiler  # isort: skip
+from distutils.sysconfig import customize_compiler  # isort: skip
 
 TIERS = runpy.run_path(os.path.join("fastact", "tiers.py"))["TIERS"]
 runpy.run_path(os.path.join("src", "projections.py"), run_name="__main__")
@@ -37,8 +40,24 @@ def accepts(compiler, flags):
         return False
 
 
+def machine_flags(features):
+    """The flags by which a Unix compiler is told of a tier's features."""
+    wide = ["-mprefer-vector-width=512"] if "avx512f" in features else []
+    return [*(f"-m{feature}" for feature in features), *wide]
+
+
+def tiers(compiler):
+    """The tiers whose flags a compiler takes, with their features."""
+    unix = compiler.compiler_type == "unix"
+    return {
+        tier: features
+        for tier, features in TIERS.items()
+        if not features or (unix and accepts(compiler, machine_flags(features)))
+    }
+
+
 class BuildTiers(build_ext):
-    """Builds the modules side by side, each with its tier's flags; elsewhere the baseline alone."""
+    """Builds the modules side by side, each with its tier's flags."""
 
     def finalize_options(self):
         super().finalize_options()
@@ -46,8 +65,9 @@ class BuildTiers(build_ext):
 
     def build_extensions(self):
         unix = self.compiler.compiler_type == "unix"
-        if not (unix and platform.machine() in ("x86_64", "AMD64")):
-            self.extensions = [e for e in self.extensions if not e.fastact_features]
+        for tier in [tier for tier in TIERS if tier not in tiers(self.compiler)]:
+            flags = " ".join(machine_flags(TIERS[tier]))
+            self.warn(f"the tier {tier} is left out: the compiler does not take {flags}")
         flags = UNIX_FLAGS
         if unix and accepts(self.compiler, GCC_FLAGS):
             flags = UNIX_FLAGS + GCC_FLAGS
@@ -57,17 +77,21 @@ class BuildTiers(build_ext):
                 extension.define_macros.append(
                     ("CYTHON_INLINE", "inline __attribute__((always_inline))")
                 )
-                extension.extra_compile_args = [
-                    *flags,
-                    *(f"-m{feature}" for feature in extension.fastact_features),
-                ]
-                if "avx512f" in extension.fastact_features:
-                    extension.extra_compile_args.append("-mprefer-vector-width=512")
+                extension.extra_compile_args = flags + machine_flags(extension.fastact_features)
         super().build_extensions()
 
 
 def extensions():
     if flag("FASTACT_DISABLE_EXTENSIONS"):
+        return []
+    compiler = new_compiler()
+    customize_compiler(compiler)
+    if compiler.compiler_type == "unix" and not accepts(compiler, ["-Wno-error"]):
+        # Said before Cython has worked for a minute in vain.
+        notice = f"fastact: no C compiler, {compiler.compiler_so[0]} does not work"
+        if flag("FASTACT_REQUIRE_EXTENSIONS"):
+            raise SystemExit(f"{notice}, and FASTACT_REQUIRE_EXTENSIONS is set")
+        print(f"{notice}: installing as pure Python", file=sys.stderr)
         return []
     import numpy
     from Cython.Build import cythonize
@@ -76,7 +100,7 @@ def extensions():
     features = {"_cpu": (), "_defaults": ()} | {
         f"_{kind}_{tier}": needed
         for kind in ("ufuncs", "counting")
-        for tier, needed in TIERS.items()
+        for tier, needed in tiers(compiler).items()
     }
     for name in features:
         modules.append(
@@ -102,6 +126,7 @@ def extensions():
         modules,
         build_dir="build/cython",
         nthreads=os.cpu_count() if sys.platform == "linux" else 0,
+        cache=os.environ.get("CYTHON_CACHE_DIR") or False,
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,

@@ -54,7 +54,7 @@ def tell(records, allocates, tier, console):
     console.print(worst_ratios(records), highlight=False)
     console.rule("Where fastact is not the fastest")
     lost = sorted(losses(records), reverse=True)
-    for ratio, text in lost:
+    for _, text in lost:
         console.print(text, highlight=False)
     console.print(
         f"{len(lost)} of {sum(bool(peers_of(r)) for r in records)} cells, "

@@ -12,7 +12,7 @@ from fastact import backends
 
 def tell():
     """Print what is installed and what of it runs here."""
-    if "cython" in backends.runnable():
+    try:
         from fastact._cpu import FEATURES
 
         cpu = (
@@ -21,8 +21,8 @@ def tell():
         )
         built = " ".join(backends.cython.built())
         runnable = " ".join(backends.cython.runnable())
-    else:
-        cpu = built = runnable = "unknown, no extension is built"
+    except ImportError:
+        cpu = built = runnable = "unknown, no extension is built, or none can be loaded"
 
     tier = backends.cython.tier if fastact.backend == "cython" else "none, the backend has no tiers"
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import os
 from contextlib import suppress
 from functools import cache
 
 import numpy as np
 
-from fastact import _examples
-from fastact._defaults import in_dtype_of_frames, with_defaults
+from fastact import _examples, backends
+
+try:
+    from fastact import _defaults
+except ImportError as error:  # of the compiled file; its source stands beside it
+    backends.warn_of(error)
+    _spec = importlib.util.spec_from_file_location(
+        "fastact._defaults", os.path.join(os.path.dirname(__file__), "_defaults.py")
+    )
+    _defaults = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(_defaults)
 
 _OPERAND_DOCS = {
     "x": "Input.",
@@ -109,7 +120,7 @@ def publish(ufunc, row, operation):
 def _with_defaults(ufunc, row, operation):
     """A function over `ufunc` with the row's defaults and checks of its parameters."""
     names = [parameter.name for parameter in row.parameters]
-    function = with_defaults(
+    function = _defaults.with_defaults(
         ufunc,
         len(operation.inputs),
         names,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastact import _examples, _public
-from fastact._public import _section, overrides
+from fastact._public import _defaults, _section, overrides
 from fastact.activations import ACTIVATIONS, Operation
 from fastact.backends._blockwise import _WEAK, Blockwise, _overlap
 
@@ -170,7 +170,7 @@ def _bias_backward(row, backward, core, plain=None):
         parameters = operands.parameters(given, keywords)
         outs = (None, None) if out is None else operands.outputs(out)
         if operands.are_foreign((grad, x, b), outs):
-            parameters = _public.in_dtype_of_frames((grad, x), parameters)
+            parameters = _defaults.in_dtype_of_frames((grad, x), parameters)
             result = backward(grad, x + b, *parameters)
             return result, _total(result, b)
         return general((grad, x, b, *parameters), outs)
@@ -206,7 +206,7 @@ def _weight_backward(row):
     def function(grad, x, weight, /, *, out=None):
         out = operands.outputs(out) if type(out) is tuple else (out,)
         if operands.are_foreign((grad, x, weight), out):
-            zero = _public.in_dtype_of_frames((x,), [0])
+            zero = _defaults.in_dtype_of_frames((x,), [0])
             return _total(grad * np.minimum(x, *zero), weight)
         dtype, shape, (grad, x, weight) = operands.prepare((grad, x, weight), out)
         operands.check_shapes(out, (weight.shape,))
@@ -423,13 +423,17 @@ def docstring(row, operation):
         )
         results = [
             "grad_x : ndarray or scalar\n    ``grad * f'(x + b)``, of the operands' broadcast shape.",
-            "grad_b : ndarray or scalar\n    The sum of grad_x over the axes along which `b` was "
-            "broadcast, of the shape of `b`.",
+            (
+                "grad_b : ndarray or scalar\n    The sum of grad_x over the axes along which `b` was "
+                "broadcast, of the shape of `b`."
+            ),
         ]
         if count == 1:
             results = [
-                "grad_weight : ndarray or scalar\n    The sum of ``grad * min(x, 0)`` over the axes "
-                "along which `weight` was broadcast, of its shape."
+                (
+                    "grad_weight : ndarray or scalar\n    The sum of ``grad * min(x, 0)`` over the "
+                    "axes along which `weight` was broadcast, of its shape."
+                )
             ]
         else:
             notes.append(

@@ -41,10 +41,10 @@ class Loop(list):
 
 
 @cache
-def functions(file):
+def functions(file, objdump="objdump"):
     """The code of a module: symbol and address in the file -> [(address, instruction)]."""
     listing = subprocess.run(
-        ["objdump", "--disassemble", "--no-show-raw-insn", file],
+        [objdump, "--disassemble", "--no-show-raw-insn", file],
         check=True,
         capture_output=True,
         text=True,
@@ -84,6 +84,11 @@ def code_of(tier, name, dtype):
         init = f"PyInit__ufuncs_{tier}"
         entry = ctypes.cast(getattr(ctypes.PyDLL(path(tier)), init), ctypes.c_void_p).value
         return code[module.KERNELS[name, dtype] - entry + code[init][0][0]]
+    return by_symbol(code, tier, name, dtype)
+
+
+def by_symbol(code, tier, name, dtype):
+    """The instructions of a kernel, of those of a module, as Cython calls it."""
     if name == "loop":
         symbol = rf"__pyx_fuse_0__pyx_f_\w*_ufuncs_{tier}_loop"
     else:
@@ -107,12 +112,12 @@ def innermost_loops(tier, name, dtype):
     return loops_in(instructions)
 
 
-def loops_in(instructions):
-    """The innermost loops of a function."""
+def loops_in(instructions, jump=r"j\w+\s+([0-9a-f]+)"):
+    """The innermost loops of a function, by what a jump looks like."""
     index = {address: i for i, (address, _) in enumerate(instructions)}
     spans = set()
-    for i, (address, text) in enumerate(instructions):
-        if match := re.match(r"j\w+\s+([0-9a-f]+)", text):
+    for i, (_, text) in enumerate(instructions):
+        if match := re.match(jump, text):
             target = index.get(int(match[1], 16))
             if target is not None and target <= i:
                 spans.add((target, i))

@@ -1,7 +1,6 @@
 """Every function keeps the table's promise, counted in ulp against mpmath at 50 digits."""
 
 import dataclasses
-
 from functools import cache
 
 import numpy as np

@@ -106,9 +106,7 @@ def test_what_has_no_gradient(row, namespace):
             if f.__name__ == "prelu":
                 continue
             arguments = [*operands, *typical(row)]
-            with pytest.raises(
-                TypeError, match=f"{name} has no gradient by {parameter.name}"
-            ):
+            with pytest.raises(TypeError, match=f"{name} has no gradient by {parameter.name}"):
                 autograd.grad(lambda *a: f(*a)[0, 0], place)(*arguments)
     f = getattr(namespace, row.name)
     with pytest.raises(TypeError, match=f"{row.name}_backward has no gradient by x"):

@@ -4,7 +4,7 @@ import platform
 import shutil
 
 import pytest
-from disassembly import SUFFIX, innermost_loops
+from disassembly import innermost_loops
 
 from fastact import backends
 from fastact.activations import functions

@@ -3,8 +3,16 @@
 import importlib
 import importlib.util
 import os
+import warnings
+
+import numpy as np
 
 BACKENDS = ("cython", "numba", "numpy")
+
+if int(np.__version__.partition(".")[0]) < 2:
+    raise ImportError(
+        f"fastact needs NumPy 2.0 or newer, here is {np.__version__}: pip install 'numpy>=2'"
+    )
 
 
 def load(name):
@@ -24,9 +32,25 @@ def default():
     """
     if os.environ.get("FASTACT_BACKEND"):
         return os.environ["FASTACT_BACKEND"]
-    if os.environ.get("FASTACT_ISA") or "cython" in runnable():
+    if os.environ.get("FASTACT_ISA"):
         return "cython"
+    if "cython" in runnable():
+        try:
+            importlib.import_module("fastact.backends.cython")
+            return "cython"
+        except ImportError as error:
+            warn_of(error)
     return "numpy"
+
+
+def warn_of(error):
+    """Warn of an extension module that is there but cannot be loaded."""
+    file = "" if not error.path or error.path in str(error) else f" ({error.path})"
+    warnings.warn(
+        f"fastact: an extension module cannot be loaded, the next best computes: {error}{file}",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def runnable():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastact import _public, _rowwise, channels
 from fastact.activations import functions
+from fastact.backends import warn_of
 from fastact.tiers import TIERS
 
 if TYPE_CHECKING:
@@ -55,8 +56,20 @@ def _why_not(name):
     return f"needs a CPU with {', '.join(TIERS[name])}"
 
 
+def fastest():
+    """The fastest tier that can be loaded and its functions; of broken ones a warning."""
+    for name in reversed(runnable()):
+        try:
+            return name, load_tier(name)
+        except ImportError as error:
+            warn_of(error)
+            broken = error
+    raise broken
+
+
 if not runnable():
     raise ImportError("fastact: the Cython backend is not built")
 
-tier = os.environ.get("FASTACT_ISA") or runnable()[-1]
-globals().update(vars(load_tier(tier)))
+tier = os.environ.get("FASTACT_ISA")
+tier, _functions = (tier, load_tier(tier)) if tier else fastest()
+globals().update(vars(_functions))

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastact import channels
@@ -11,9 +12,17 @@ from fastact.backends._rowwise import row_functions
 if TYPE_CHECKING:
     from fastact import *
 
+#: The release that pyproject.toml asks for.
+OLDEST = 0, 61
+
 if importlib.util.find_spec("numba") is None:
     raise ImportError(
         "fastact: the Numba backend needs Numba, which `pip install fastact[numba]` installs"
+    )
+if tuple(map(int, version("numba").split(".")[:2])) < OLDEST:
+    raise ImportError(
+        f"fastact: the Numba backend needs Numba {'.'.join(map(str, OLDEST))} or newer, here is "
+        f"{version('numba')}: pip install -U fastact[numba]"
     )
 
 

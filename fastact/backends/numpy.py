@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 BLOCK = 16384
 
 #: Of selu: the slope above 0 and that at 0 from below, with what a double drops of it.
-SELU_SCALE, SELU_SLOPE, SELU_SLOPE_LOW = 1.0507009873554805, 1.7580993408473766, 5.75014648756476e-17
+SELU_SCALE, SELU_SLOPE, SELU_SLOPE_LOW = (
+    1.0507009873554805,
+    1.7580993408473766,
+    5.75014648756476e-17,
+)
 #: Of lecun_tanh: the bound, four times the slope at 0, and what turns (1 - y^2) into the slope.
 LECUN_HEIGHT, LECUN_FACTOR = 1.7159, 0.3885230297025856
 LECUN_SLOPE, LECUN_SLOPE_LOW = 4.575733333333333, 2.9605947323337508e-16  # its rounding error

@@ -83,9 +83,11 @@ def numpy_gradients(grad, sums):
         total += values.sum(axis=0)
 
 
+compiled = None
+outputs, gradients = numpy_outputs, numpy_gradients
 if "cython" in backends.runnable():
-    compiled = importlib.import_module(f"fastact._counting_{backends.cython.tier}")
-    outputs, gradients = compiled.outputs, compiled.gradients
-else:
-    compiled = None
-    outputs, gradients = numpy_outputs, numpy_gradients
+    try:
+        compiled = importlib.import_module(f"fastact._counting_{backends.cython.tier}")
+        outputs, gradients = compiled.outputs, compiled.gradients
+    except ImportError as error:
+        backends.warn_of(error)
