@@ -20,6 +20,7 @@
 # maximum stays out of the sum, so that log(sum) is log1p(rest / largest), exact near 0 too: the
 # loss of a sure and right prediction is 1e-30, not 0.
 
+from cpython.pyport cimport PY_SSIZE_T_MAX
 from libc.math cimport INFINITY, NAN
 from libc.stdlib cimport free, malloc
 
@@ -545,7 +546,7 @@ cdef inline int all_rows(
     cdef real *es
     cdef real *outs
     cdef npy_intp together = count if count < LANES else LANES
-    cdef npy_intp height = (n + LANES - 1) // LANES, lines, beside, lanes, size, w
+    cdef npy_intp height = (n + LANES - 1) // LANES, lines, beside, lanes, size, place, w
     cdef int i = 0
     cdef bint joined
 
@@ -584,8 +585,10 @@ cdef inline int all_rows(
     if not joined:
         height = n
     size = height * LANES
-    if 3 * size > STACK:
-        tiles = <real *>malloc(3 * size * sizeof(real))
+    if size > STACK // 3:
+        tiles = NULL  # a row of stride 0 may be so long that its bytes cannot be counted
+        if size <= PY_SSIZE_T_MAX // (3 * <npy_intp>sizeof(real)):
+            tiles = <real *>malloc(3 * size * sizeof(real))
         if tiles == NULL:
             with gil:
                 raise MemoryError
@@ -609,7 +612,9 @@ cdef inline int all_rows(
             for w in range(LANES):
                 at[w] = w
             for w in range(lanes):
-                at[w] += (<npy_intp *>(label.data + w * label.step))[0] * (1 if joined else LANES)
+                place = (<npy_intp *>(label.data + w * label.step))[0]
+                if 0 <= place < n:  # else it was changed since it was checked
+                    at[w] += place * (1 if joined else LANES)
             label.data += lanes * label.step
         es = outs = tiles + 2 * size
         if row_function not in reduction:

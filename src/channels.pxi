@@ -114,6 +114,7 @@ def backward_and_sum(
     cdef int kind = np.PyArray_TYPE(x), i
     cdef const double *scalars = <double *>np.PyArray_DATA(parameters)
     cdef double *totals = <double *>np.PyArray_DATA(sums)
+    cdef unsigned before = flags()
     if m == 0 or n == 0:
         return
     for i, array in enumerate((grad, x, b, out)):
@@ -142,6 +143,7 @@ def backward_and_sum(
                 kernels, operands, down, along, scalars, totals, m, n,
                 <int16_t *>NULL, <float *>NULL,
             )
+    restore_flags(before)
 
 
 cdef bint overlap(np.ndarray one, np.ndarray other) noexcept:
@@ -161,6 +163,7 @@ def backward_if_plain(backward, grad, x, b, np.ndarray parameters, out):
     cdef npy_intp m, n, i
     cdef double *totals
     cdef int kind
+    cdef unsigned before
     if not (type(grad) is np.ndarray and type(x) is np.ndarray and type(b) is np.ndarray):
         return None
     x_, grad_, b_ = x, grad, b
@@ -203,21 +206,21 @@ def backward_if_plain(backward, grad, x, b, np.ndarray parameters, out):
     m = np.PyArray_SIZE(x_) // n
     sums = np.PyArray_ZEROS(1, &n, np.NPY_DOUBLE, 0)
     totals = <double *>np.PyArray_DATA(sums)
+    before = flags()
     contiguous_backward(
         <Kernels *>(<PyUFuncObject *>backward).data, kind == np.NPY_DOUBLE,
         <char *>np.PyArray_DATA(grad_), <char *>np.PyArray_DATA(x_), <char *>np.PyArray_DATA(b_),
         <char *>np.PyArray_DATA(out_x), <double *>np.PyArray_DATA(parameters), totals, m, n,
     )
     if out_b is None:
-        if kind == np.NPY_DOUBLE:
-            return out_x, sums
-        out_b = np.PyArray_SimpleNew(1, &n, kind)
+        out_b = sums if kind == np.NPY_DOUBLE else np.PyArray_SimpleNew(1, &n, kind)
     if kind == np.NPY_FLOAT:
         for i in range(n):
             (<float *>np.PyArray_DATA(out_b))[i] = <float>totals[i]
-    else:
+    elif out_b is not sums:
         for i in range(n):
             (<double *>np.PyArray_DATA(out_b))[i] = totals[i]
+    restore_flags(before)
     return out_x, out_b
 
 

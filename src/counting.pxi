@@ -16,7 +16,7 @@
 
 from libc.float cimport DBL_MAX
 from libc.math cimport fabs
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t
 from libc.string cimport memset
 
 import numpy
@@ -149,7 +149,7 @@ def outputs(
     cdef Py_ssize_t i, signed_rows = 0
     cdef double shares = 0
     with nogil:
-        if real is float:
+        if real is float and z.shape[0] <= INT32_MAX:
             walk(
                 z, y, bottom, top, nought, examples, counts, moments, active, signs,
                 <int32_t *>NULL,

@@ -148,7 +148,8 @@ cdef extern from *:
             if (common == NULL)
                 return -1;
         }
-        /* That dtype exists only once its package is imported, so its loop is added when asked for. */
+        /* That dtype exists only once its package is imported, so its loop is added when asked for;
+           by one thread alone, for NumPy holds the ufunc's lock while it asks a promoter. */
         fastact_kernels *kernels = (fastact_kernels *)((PyUFuncObject *)ufunc)->data;
         if (fastact_is_bfloat16(common) && !kernels->takes_bfloat16) {
             if (fastact_add_loop(ufunc, fastact_bfloat16_loop, (PyObject *)common) < 0) {

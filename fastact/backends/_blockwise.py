@@ -22,7 +22,8 @@ _LARGEST = float(np.finfo(np.float32).max)
 _BLOCK = 16384
 _CONTIGUOUS = ("contig", "aligned", "nbo")
 _INPUT = ("readonly", "overlap_assume_elementwise", *_CONTIGUOUS)
-_OUTPUT = ("writeonly", "allocate", "no_broadcast", "overlap_assume_elementwise", *_CONTIGUOUS)
+_WRITTEN = ("allocate", "no_broadcast", "overlap_assume_elementwise", *_CONTIGUOUS)
+_OUTPUT = ("writeonly", *_WRITTEN)
 _MASK = ("readonly", "arraymask", "aligned", "nbo")
 
 
@@ -230,7 +231,11 @@ class Blockwise:
                     f"{self.__name__}(): cannot cast 'where' from {where.dtype!r} to bool"
                 )
             operands.append(where)
-            flags = [*flags[: len(arrays)], *[(*_OUTPUT, "writemasked")] * self.nout, _MASK]
+            for i, output in enumerate(outputs, len(arrays)):
+                # What is masked is to stay also in the copy that overlap asks for.
+                access = "writeonly" if output is None else "readwrite"
+                flags[i] = (access, "writemasked", *_WRITTEN)
+            flags.append(_MASK)
             dtypes.append(_BOOL)
         try:
             iterator = np.nditer(
