@@ -56,11 +56,18 @@ def warn_of(error):
 def runnable():
     """The names of the backends that can run here."""
     found = {
-        "cython": importlib.util.find_spec("fastact._ufuncs_baseline"),
+        "cython": has_extension("_ufuncs_baseline"),
         "numba": importlib.util.find_spec("numba"),
         "numpy": True,
     }
     return [name for name in BACKENDS if found[name]]
+
+
+def has_extension(name):
+    """Whether this copy of the package has it; an editable install answers for any other copy."""
+    spec = importlib.util.find_spec(f"fastact.{name}")
+    here = os.path.dirname(os.path.dirname(__file__))
+    return spec is not None and os.path.dirname(spec.origin) == here
 
 
 def implementations():

@@ -1,13 +1,13 @@
 """The Cython backend: real ufuncs, built once per instruction-set tier."""
 
-import importlib.util
+import importlib
 import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from fastact import _public, _rowwise, channels
 from fastact.activations import functions
-from fastact.backends import warn_of
+from fastact.backends import has_extension, warn_of
 from fastact.tiers import TIERS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def built():
     """The tiers whose extension module is installed, slowest first."""
-    return [name for name in TIERS if importlib.util.find_spec(f"fastact._ufuncs_{name}")]
+    return [name for name in TIERS if has_extension(f"_ufuncs_{name}")]
 
 
 def runnable():
