@@ -185,8 +185,8 @@ cdef inline void exp_minus(real x, real k, real *scale, real *h) noexcept nogil:
     The parts serve exp, expm1 and 1 + exp with one rounding each. |x| is cut where exp(-k |x|)
     is below half the smallest subnormal; NaN stays NaN.
     """
-    cdef real a = abs_(x), cut = exp_cut(<real>0) / k
-    exp_scaled(cut if cut < a else a, k, exp_magic(<real>0), scale, h)
+    cdef real a = abs_(x), cut = exp_cut(<real>0) / k, h_low
+    exp_scaled(cut if cut < a else a, k, exp_magic(<real>0), scale, h, &h_low)
     scale[0] = scale[0] * exp_unit(x)
 
 
@@ -212,8 +212,10 @@ cdef inline real exp_unit(real unused) noexcept nogil:
 
 
 @cython.cdivision(True)
-cdef inline void exp_scaled(real a, real k, real magic, real *scale, real *h) noexcept nogil:
-    """exp(-k a) * 2^exponent = scale * exp_unit() * (1 + k h), for any a and k as in `exp_minus`.
+cdef inline void exp_scaled(
+    real a, real k, real magic, real *scale, real *h, real *h_low
+) noexcept nogil:
+    """exp(-k a) * 2^exponent = scale * exp_unit() * (1 + k (h + h_low)), k as in `exp_minus`.
 
     With k a = n ln 2 - k r and |k r| <= ln(2) / 2, k h = expm1(k r), and scale is 2^(n + exponent)
     times the bias that keeps it a normal number. The factor k stays outside h so that exp(-2|x|)
@@ -222,7 +224,7 @@ cdef inline void exp_scaled(real a, real k, real magic, real *scale, real *h) no
     n is rounded by adding `magic`, 1.5 * 2^mantissa bits, whose low bits then hold n and the bias.
     ln 2 is split so that n times its high part is exact.
     """
-    cdef real t, n, r
+    cdef real t, n, r, p
     if real is float:
         t = fma_(a, -k * <float>1.44269504088896341, magic)
         n = t - magic
@@ -235,7 +237,9 @@ cdef inline void exp_scaled(real a, real k, real magic, real *scale, real *h) no
         r = fma_(n, 6.93147180369123816490e-01 / k, a)
         r = fma_(n, 1.90821492927058770002e-10 / k, r)
         scale[0] = double_of(bits64(t) << 52)
-    h[0] = fma_(r * r, expm1_series(r, k), -r)
+    p = expm1_series(r, k)
+    h[0] = fma_(r * r, p, -r)
+    h_low[0] = fma_(r * r, p, -r - h[0])
 
 
 cdef inline void exp_of_sum(real a, real a_low, real *scale, real *h, real *h_low) noexcept nogil:

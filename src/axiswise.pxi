@@ -264,8 +264,8 @@ cdef void exponentials(
 
 
 cdef inline real exponential(real x, real shift, real cut, real magic) noexcept nogil:
-    cdef real a = shift - x, s, h, one = 1
-    exp_scaled(cut if cut < a else a, one, magic, &s, &h)
+    cdef real a = shift - x, s, h, h_low, one = 1
+    exp_scaled(cut if cut < a else a, one, magic, &s, &h, &h_low)
     return fma_(s, h, s) * exp_unit(x)
 
 
