@@ -147,7 +147,7 @@ def bench(session):
     session.env.update(ENVIRONMENT)
     go_elsewhere(session)
     session.install(TORCH)
-    install(session, "compiled", "bench,examples,autograd", "^backend *cython ")
+    install(session, "compiled", "test,compat", "^backend *cython ")
     session.run("pytest", "--quiet", "-n", "0", "--benchmark-disable", "benchmarks")
     for command in """
         benchmarks/exp_cost.py --quick --output results

@@ -171,7 +171,10 @@ def test_sub_interpreters(first):
 # Signals -------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX signals")
+@pytest.mark.skipif(
+    not hasattr(os, "fork") or fastact.backend != "cython",
+    reason="needs POSIX signals, and a call that is one of C",
+)
 def test_ctrl_c_in_a_long_call():
     """The call comes to its end, then KeyboardInterrupt is raised: the output is whole."""
     code = """
