@@ -54,8 +54,10 @@ def assert_same(found, expected, rtol=1e-12):
     for name in COUNTS:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
     for name in SUMS:
+        # A mean near 0 is what large terms left of one another: it is as exact as their size is.
+        cancelled = expected.mean_abs.max() if name == "mean" else 1e-3
         np.testing.assert_allclose(
-            getattr(found, name), getattr(expected, name), rtol, rtol * 1e-3, err_msg=name
+            getattr(found, name), getattr(expected, name), rtol, rtol * cancelled, err_msg=name
         )
 
 
