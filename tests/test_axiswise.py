@@ -106,21 +106,35 @@ def evaluate(formula, **operands):
     return eval(formula, {"__builtins__": {}}, NAMES | exactly)
 
 
+@functools.cache
+def solved(row, dtype, operands):
+    """The exact outputs, for operands given as what `frozen` makes of them: once for everybody."""
+    named = {name: np.frombuffer(raw, code).reshape(shape) for name, code, shape, raw in operands}
+    outputs = []
+    for formula, magnitude in zip(row.formulas, row.magnitudes, strict=True):
+        outputs.append(exact(as_list(evaluate(formula, **named)), dtype))
+        if magnitude:
+            unit = exact(as_list(evaluate(magnitude, **named)), dtype).ulp
+            rest = outputs[-1].rest * outputs[-1].ulp / unit
+            outputs[-1] = outputs[-1]._replace(rest=rest, ulp=unit)
+    return outputs
+
+
+def as_list(value):
+    return value if isinstance(value, Row) else [value]
+
+
+def frozen(operands):
+    arrays = {name: np.asarray(value) for name, value in operands.items()}
+    return tuple((name, a.dtype.str, a.shape, a.tobytes()) for name, a in arrays.items())
+
+
 def assert_within(actual, row, operands):
     """Fail if an output of one row is further than promised from the exact result."""
     outputs = as_tuple(actual)
-    for output, formula, ulp, magnitude in zip(
-        outputs, row.formulas, row.max_ulp, row.magnitudes, strict=True
-    ):
-        expected = np.atleast_1d(np.array(evaluate(formula, **operands), object)).tolist()
-        solved = exact(expected, output.dtype)
-        if magnitude:
-            of = evaluate(magnitude, **operands)
-            of = of if isinstance(of, Row) else [of]
-            solved = solved._replace(
-                rest=solved.rest * solved.ulp / (unit := exact(of, output.dtype).ulp), ulp=unit
-            )
-        error = ulp_error(np.atleast_1d(output), solved)
+    expected = solved(row, outputs[0].dtype, frozen(operands))
+    for output, right, ulp in zip(outputs, expected, row.max_ulp, strict=True):
+        error = ulp_error(np.atleast_1d(output), right)
         assert (error <= ulp).all(), (
             f"{np.nanmax(error):.3g} ulp at {np.argmax(error)} of {len(error)}: "
             f"{np.atleast_1d(output)[np.argmax(error)]!r}, {operands}"
