@@ -123,16 +123,18 @@ def tests(session):
     states = session.posargs or ["pure", "compiled", "baseline"]
     session.env.update(ENVIRONMENT)
     go_elsewhere(session)
-    # What does not depend on where a package lies is seen by `readme`: bits, which mpmath compared;
-    # with the compiled wheel also what the other backends do, of which the pure one has no less.
-    common = ["pytest", "--quiet", "tests", "--ignore", "tests/test_accuracy.py"]
+    # What does not depend on where a package lies is seen by `readme`: bits, which mpmath compared,
+    # and all that Numba compiles, which takes longer than everything else.
+    common = ["pytest", "--quiet", "tests", "--ignore", "tests/test_accuracy.py", "-k", "not numba"]
+    numba = "tests/test_operations_agree.py", "tests/test_nopython.py"
     if "pure" in states:
         install(session, "pure", "test", "^backend *numpy ")
         session.run(*common)
+        session.run("pytest", "--quiet", *numba)
     if "compiled" in states:
         session.install(TORCH)
         install(session, "compiled", "test,compat", "^backend *cython ")
-        session.run(*common, "-k", "not numba")
+        session.run(*common)
     if "baseline" in states:
         # The tests above look at every tier; these at what the environment binds.
         session.env["FASTACT_ISA"] = "baseline"
