@@ -98,7 +98,7 @@ cdef inline void threshold_with_derivative(
     cdef real none = 0 if threshold == threshold else threshold
     threshold = threshold if threshold == threshold else <real>INFINITY
     y[0] = below if x <= threshold else x
-    dy[0] = none if x <= threshold else nan_or(x, <real>1)
+    dy[0] = nan_or(x, <real>1 if x > threshold else none)
 
 
 cdef inline void elu_with_derivative(real x, real alpha, real *y, real *dy) noexcept nogil:
@@ -194,7 +194,7 @@ cdef inline real minus_expm1(real y) noexcept nogil:
 cdef inline void hard_sigmoid_with_derivative(real x, real *y, real *dy) noexcept nogil:
     cdef real three = 3, sixth = <real>0.16666666666666666
     y[0] = (clipped(x, -three, three) + three) * sixth
-    dy[0] = nan_or(x, sixth if (x > -3) & (x < 3) else <real>0)
+    dy[0] = nan_or(x, sixth if abs_(x) < 3 else <real>0)
 
 
 cdef inline real hard_sigmoid_derivative_from_output(real y) noexcept nogil:
@@ -310,8 +310,12 @@ cdef inline void tanh_shrink_with_derivative(real x, real *y, real *dy) noexcept
 @cython.cdivision(True)
 cdef inline void softsign_with_derivative(real x, real *y, real *dy) noexcept nogil:
     # From the cut on y rounds to 1 and the derivative to 0; infinity would give NaN.
-    cdef real one = 1, a = cut_at(abs_(x), <real>1e30, <real>1e200), d = one / (one + a)
-    y[0] = copysign_(a / (one + a), x)
+    cdef real one = 1, a = cut_at(abs_(x), <real>1e30, <real>1e200), d = one / (one + a), t = a * d
+    if HAS_FMA:  # instead of a second division
+        t = fma_(fma_(-t, one + a, a), d, t)
+    else:
+        t = a / (one + a)
+    y[0] = copysign_(t, x)
     dy[0] = d * d
 
 
@@ -543,17 +547,21 @@ cdef inline void mish_with_derivative(real x, real *y, real *dy) noexcept nogil:
 
 
 cdef inline void hard_swish_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # x (x + 3) / 6 with the roundings of product and 1/6 made good.
-    cdef real three = 3, sixth = <real>0.16666666666666666, sixth_low, p, p_low
-    cdef real b = clipped(x, -three, three)
+    # (x / 6) (x + 3) with x / 6 rounded once: 2.2 ulp otherwise. The low part of 1/6 is positive,
+    # or -0 would lose its sign. Without FMA the product is split, for x / 6 may be subnormal.
+    cdef real three = 3, nearest = <real>0.16666666666666666, sixth, sixth_low, p, p_low
+    cdef real b = -three if x < -3 else x
     if real is float:
-        sixth_low = <float>(-4.967053731282552e-09)
+        sixth, sixth_low = <float>0.16666665, <float>9.934107462565104e-09
     else:
-        sixth_low = 9.25185853854297e-18
-    two_product(b, b + three, &p, &p_low)
-    p = fma_(p, sixth, fma_(p, sixth_low, p_low * sixth))
-    y[0] = x if x > 3 else copysign_(p, x)
-    dy[0] = nan_or(x, 0 if x <= -3 else <real>1 if x >= 3 else fma_(b, 2, three) * sixth)
+        sixth, sixth_low = 0.16666666666666666, 9.25185853854297e-18
+    if HAS_FMA:
+        p = fma_(b, sixth, b * sixth_low) * (b + three)
+    else:
+        two_product(b, b + three, &p, &p_low)
+        p = copysign_(p * sixth + (p * sixth_low + p_low * sixth), x)
+    y[0] = x if x > 3 else p
+    dy[0] = 0 if x <= -3 else <real>1 if x >= 3 else fma_(x, 2, three) * nearest
 
 
 cdef inline void soft_shrink_with_derivative(real x, real lambd, real *y, real *dy) noexcept nogil:
