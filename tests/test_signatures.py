@@ -183,3 +183,20 @@ def test_docstring(function, call):
             assert f"At x = {kink} the derivative is taken as {slope}" in doc
     for output in function.operation.outputs:
         assert output in doc
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_floats_that_were_given_before(dtype):
+    """Equal or not, of which sign, refused or not: each call has its own parameters."""
+    x = np.array([-1.0, 2.0], dtype)
+    for value in 0.0, -0.0, 0.0, 0.5, 0.5:
+        result = fastact.threshold(x, 1.0, value)
+        assert result.dtype == dtype and result[0] == value and result[1] == 2
+        assert np.signbit(result[0]) == np.signbit(value)
+        assert fastact.leaky_relu(x, value)[0] == -value
+        assert fastact.leaky_relu_backward(x, x, value)[0] == -value
+    for _ in range(2):
+        with pytest.raises(ValueError):
+            fastact.hard_tanh(x, 1.0, -1.0)
+        assert fastact.hard_tanh(x, -1.5, 1.5)[1] == 1.5
+    assert np.isnan(fastact.leaky_relu(x, float("nan"))[0])
