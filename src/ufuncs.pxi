@@ -16,11 +16,22 @@
 # with a condition). It costs 25 ns where scalar code costs 7 ns an element: no gain on average,
 # 12 % more for a single element.
 #
+# Zen 4 takes a load for one of what an earlier 512-bit store wrote if the addresses agree in their
+# low 12 bits, and has it wait. Arrays of 2^n elements that were allocated one after the other are
+# like that: where an output begins 64 bytes (of 4096) behind an input, relu takes up to 1.9 of the
+# time and sigmoid 1.15. So the kernels that memory bounds use vectors of 256 bits, with which there
+# is no such wait, and no loss. For the others those cost more than the wait (1.2 to 1.5), and so
+# does writing by way of a block elsewhere (1.15).
+#
 # The loops are registered as NumPy 2 array methods that raise no floating-point errors: masked
 # lanes overflow where the result does not. It also makes a call cheaper, 0.8 x np.tanh's.
 #
-# Dask refuses a ufunc of two outputs that is not NumPy's own, and a ufunc asks nobody else. Those
-# of two outputs have a call of their own before NumPy's, which then makes a call for each output.
+# The ufuncs have a call of their own before NumPy's. A call of whole arrays it makes itself: 0.1 us
+# on 64 elements where NumPy's takes 0.25 and, with two outputs, for which NumPy has its iterator,
+# 0.6. All else is NumPy's to take apart.
+#
+# Dask refuses a ufunc of two outputs that is not NumPy's own, and a ufunc asks nobody else. With
+# those of two outputs a call that is refused is made once for each output.
 # (With the signature "()->(),()" Dask would take them, but xarray refuses what has a signature.)
 #
 # To add an activation: its tag, its member of `activation`, its branches in `evaluate` and
@@ -73,6 +84,14 @@ cdef extern from *:
     }
     #endif
 
+    /* The result of a kernel with vectors of at most 256 bits. Clang, which interleaves the passes
+       of a loop, has no such attribute and less need of it. */
+    #if defined(__AVX512F__) && defined(__GNUC__) && !defined(__clang__)
+    #define fastact_narrow __attribute__((target("prefer-vector-width=256"))) void
+    #else
+    #define fastact_narrow void
+    #endif
+
     /* What a ufunc's loops need to know of it; the ufunc's `data` points to one. */
     typedef struct {
         void *of_float, *of_double; /* kernels */
@@ -80,6 +99,61 @@ cdef extern from *:
         int takes_bfloat16;
         int adds_bias; /* the first two inputs are summed for the kernel's one */
     } fastact_kernels;
+
+    static int fastact_overlap(PyArrayObject *a, PyArrayObject *b)
+    {
+        return PyArray_BYTES(a) < PyArray_BYTES(b) + PyArray_NBYTES(b)
+            && PyArray_BYTES(b) < PyArray_BYTES(a) + PyArray_NBYTES(a);
+    }
+
+    /* Whether a call is of whole arrays, of one shape and one dtype and none over another, with
+       single numbers of that dtype for parameters; then its operands, NULL for a missing output. */
+    static int fastact_is_plain(const fastact_kernels *kernels, PyObject *const *args,
+                                Py_ssize_t nargs, PyObject *names, PyObject **operands)
+    {
+        int nin = kernels->nin, nout = kernels->nout;
+        PyArrayObject **arrays = (PyArrayObject **)operands;
+        if (nargs != nin || kernels->adds_bias)
+            return 0;
+        for (int i = 0; i < nin + nout; i++)
+            operands[i] = i < nin ? args[i] : NULL;
+        if (names != NULL && PyTuple_GET_SIZE(names) > 0) {
+            PyObject *out = args[nin];
+            if (PyTuple_GET_SIZE(names) > 1
+                || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "out") != 0)
+                return 0;
+            if (PyTuple_CheckExact(out)) {
+                if (PyTuple_GET_SIZE(out) != nout)
+                    return 0;
+                for (int i = 0; i < nout; i++)
+                    operands[nin + i] = PyTuple_GET_ITEM(out, i);
+            }
+            else if (nout > 1)
+                return 0;
+            else
+                operands[nin] = out;
+        }
+        for (int i = 0; i < nin + nout; i++) {
+            if (operands[i] == NULL)
+                continue;
+            if (!PyArray_CheckExact(operands[i])
+                || PyArray_DESCR(arrays[i]) != PyArray_DESCR(arrays[0])
+                || !PyArray_CHKFLAGS(arrays[i], NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED))
+                return 0;
+            if (i >= kernels->first_parameter && i < nin ? PyArray_NDIM(arrays[i]) > 0
+                                                         : !PyArray_SAMESHAPE(arrays[i], arrays[0]))
+                return 0;
+            if (i < nin)
+                continue;
+            if (!PyArray_ISWRITEABLE(arrays[i]))
+                return 0;
+            for (int j = 0; j < i; j++)
+                if (operands[j] != NULL && fastact_overlap(arrays[i], arrays[j]))
+                    return 0;
+        }
+        return (PyArray_TYPE(arrays[0]) == NPY_FLOAT || PyArray_TYPE(arrays[0]) == NPY_DOUBLE)
+            && PyArray_ISNOTSWAPPED(arrays[0]) && PyArray_NDIM(arrays[0]) > 0;
+    }
 
     static void *fastact_bfloat16_loop;
 
@@ -186,10 +260,12 @@ cdef extern from *:
         return status;
     }
     """
+    ctypedef void narrow "fastact_narrow"
     ctypedef struct Kernels "fastact_kernels":
         void *of_float
         void *of_double
         int nin, nout, first_parameter, takes_bfloat16, adds_bias
+    bint is_plain "fastact_is_plain"(Kernels *, PyObject **, Py_ssize_t, PyObject *, PyObject **)
     unsigned flags "fastact_flags"() noexcept nogil
     void restore_flags "fastact_restore_flags"(unsigned) noexcept nogil
     void *bfloat16_loop "fastact_bfloat16_loop"
@@ -291,6 +367,39 @@ ctypedef fused activation:
     hard_swish_t
     soft_shrink_t
     hard_shrink_t
+
+# Those that memory bounds, not arithmetic.
+ctypedef fused cheap:
+    identity_t
+    relu_t
+    relu6_t
+    leaky_relu_t
+    prelu_t
+    threshold_t
+    hard_sigmoid_t
+    hard_tanh_t
+    hard_swish_t
+    soft_shrink_t
+    hard_shrink_t
+
+ctypedef fused costly:
+    elu_t
+    selu_t
+    celu_t
+    sigmoid_t
+    log_sigmoid_t
+    tanh_t
+    lecun_tanh_t
+    tanh_shrink_t
+    softsign_t
+    softplus_t
+    squareplus_t
+    gelu_t
+    gelu_tanh_t
+    quick_gelu_t
+    silu_t
+    swish_t
+    mish_t
 
 # An operation's tag: as many bytes as it has inputs before the parameters.
 ctypedef struct value_t:
@@ -435,13 +544,15 @@ cdef inline void operate(
         elif operation is derivative_t:
             out[0] = dy
         elif operation is with_derivative_t:
+            if activation is identity_t:
+                y = y * dy  # or the compiler has a call of memcpy do that, in 1.35 of the time
             out[0] = y
             out2[0] = dy
         elif operation is backward_t:
             out[0] = grad * dy
 
 
-cdef void kernel(
+cdef inline void sweep(
     const real *restrict grad, const real *restrict x, const real *restrict a,
     const real *restrict b, real *restrict out, real *restrict out2, npy_intp n, bint uniform,
     activation *tag, operation *task
@@ -464,6 +575,29 @@ cdef void kernel(
         operate(
             grad[i] if sizeof(operation) > 1 else none, x[i], a0, b0, out + i, out2 + i, tag, task
         )
+
+
+cdef void kernel(
+    const real *restrict grad, const real *restrict x, const real *restrict a,
+    const real *restrict b, real *restrict out, real *restrict out2, npy_intp n, bint uniform,
+    costly *tag, operation *task
+) noexcept nogil:
+    sweep(grad, x, a, b, out, out2, n, uniform, tag, task)
+
+
+cdef narrow narrow_kernel(
+    const real *restrict grad, const real *restrict x, const real *restrict a,
+    const real *restrict b, real *restrict out, real *restrict out2, npy_intp n, bint uniform,
+    cheap *tag, operation *task
+) noexcept nogil:
+    sweep(grad, x, a, b, out, out2, n, uniform, tag, task)
+
+
+cdef void *kernel_of(activation *tag, operation *task, real *dtype):
+    if activation in cheap:
+        return <void *>&narrow_kernel[real, activation, operation]
+    else:
+        return <void *>&kernel[real, activation, operation]
 
 
 ctypedef void (*float_kernel)(
@@ -627,8 +761,60 @@ ctypedef object (*ufunc_call)(object, PyObject **, size_t, PyObject *)
 cdef ufunc_call _numpys_call = NULL
 
 
+#: From how many elements on others may have the interpreter meanwhile, as in NumPy.
+cdef enum:
+    MANY = 501
+
+
+cdef void of_whole_arrays(
+    Kernels *kernels, real **operands, npy_intp *steps, npy_intp n
+) noexcept nogil:
+    cdef unsigned before = flags()
+    run(kernels, operands, steps, n, <real *>NULL)
+    restore_flags(before)
+
+
+cdef object plain_call(Kernels *kernels, PyObject **operands):
+    """A call of whole arrays; makes what outputs there are not."""
+    cdef np.ndarray x = <object>operands[0], array
+    cdef int kind = np.PyArray_TYPE(x), nin = kernels.nin, j
+    cdef npy_intp n = np.PyArray_SIZE(x)
+    cdef void *data[6]
+    cdef npy_intp steps[6]
+    cdef object first = None, second = None
+    for j in range(nin + kernels.nout):
+        if operands[j] == NULL:
+            array = np.PyArray_EMPTY(x.ndim, x.shape, kind, 0)
+        else:
+            array = <object>operands[j]
+        data[j] = np.PyArray_DATA(array)
+        steps[j] = 0 if kernels.first_parameter <= j < nin else np.PyArray_ITEMSIZE(x)
+        if j == nin:
+            first = array
+        elif j > nin:
+            second = array
+    if kind == np.NPY_FLOAT:
+        if n < MANY:
+            of_whole_arrays(kernels, <float **>data, steps, n)
+        else:
+            with nogil:
+                of_whole_arrays(kernels, <float **>data, steps, n)
+    elif n < MANY:
+        of_whole_arrays(kernels, <double **>data, steps, n)
+    else:
+        with nogil:
+            of_whole_arrays(kernels, <double **>data, steps, n)
+    return first if second is None else (first, second)
+
+
 cdef object call(object ufunc, PyObject **args, size_t nargsf, PyObject *names):
-    """NumPy's call of a ufunc of several outputs, or one for each output."""
+    """A call of whole arrays, else NumPy's; where that refuses several outputs, one for each."""
+    cdef PyObject *operands[6]
+    cdef Kernels *kernels = <Kernels *>(<PyUFuncObject *>ufunc).data
+    if is_plain(kernels, args, PyVectorcall_NARGS(nargsf), names, operands):
+        return plain_call(kernels, operands)
+    if kernels.nout == 1:
+        return _numpys_call(ufunc, args, nargsf, names)
     try:
         return _numpys_call(ufunc, args, nargsf, names)
     except TypeError as error:
@@ -669,9 +855,9 @@ cdef object new_ufunc(
         ufunc.__module__ = "fastact"
     if kernels.nout > 1:
         _alone[public] = [UFUNCS[row.name + alone.suffix] for alone in kind.alone]
-        global _numpys_call
-        _numpys_call = <ufunc_call>(<PyUFuncObject *>ufunc).vectorcall
-        (<PyUFuncObject *>ufunc).vectorcall = <vectorcallfunc>&call
+    global _numpys_call
+    _numpys_call = <ufunc_call>(<PyUFuncObject *>ufunc).vectorcall
+    (<PyUFuncObject *>ufunc).vectorcall = <vectorcallfunc>&call
     return ufunc
 
 
@@ -686,20 +872,20 @@ cdef int add(activation *tag, str name) except -1:
         raise SystemError(f"{name}: the loops pass at most two parameters on")
     for kind in row.operations():
         if kind.suffix == "":
-            of_float = <void *>&kernel[float, activation, value_t]
-            of_double = <void *>&kernel[double, activation, value_t]
+            of_float = kernel_of(tag, <value_t *>NULL, <float *>NULL)
+            of_double = kernel_of(tag, <value_t *>NULL, <double *>NULL)
         elif kind.suffix == "_derivative":
-            of_float = <void *>&kernel[float, activation, derivative_t]
-            of_double = <void *>&kernel[double, activation, derivative_t]
+            of_float = kernel_of(tag, <derivative_t *>NULL, <float *>NULL)
+            of_double = kernel_of(tag, <derivative_t *>NULL, <double *>NULL)
         elif kind.suffix == "_with_derivative":
-            of_float = <void *>&kernel[float, activation, with_derivative_t]
-            of_double = <void *>&kernel[double, activation, with_derivative_t]
+            of_float = kernel_of(tag, <with_derivative_t *>NULL, <float *>NULL)
+            of_double = kernel_of(tag, <with_derivative_t *>NULL, <double *>NULL)
         elif kind.suffix == "_backward":
-            of_float = <void *>&kernel[float, activation, backward_t]
-            of_double = <void *>&kernel[double, activation, backward_t]
+            of_float = kernel_of(tag, <backward_t *>NULL, <float *>NULL)
+            of_double = kernel_of(tag, <backward_t *>NULL, <double *>NULL)
         elif kind.suffix == "_backward_from_output":
-            of_float = <void *>&kernel[float, activation, backward_from_output_t]
-            of_double = <void *>&kernel[double, activation, backward_from_output_t]
+            of_float = kernel_of(tag, <backward_from_output_t *>NULL, <float *>NULL)
+            of_double = kernel_of(tag, <backward_from_output_t *>NULL, <double *>NULL)
         public = row.name + kind.suffix
         UFUNCS[public] = new_ufunc(public, docstring(row, kind), row, kind, of_float, of_double)
 

@@ -14,6 +14,8 @@ from fastact.activations import ACTIVATIONS, OPERATIONS
 
 # What a packed instruction on a tier's registers looks like.
 REGISTERS = {"baseline": "%xmm", "avx2": "%ymm", "avx512": "%zmm"}
+# Of kernels that memory bounds; not all compilers can be told of one function's width.
+NARROW = REGISTERS | {"avx512": "%[yz]mm"}
 SUFFIX = {"float16": "ps", "float32": "ps", "float64": "pd"}
 
 
@@ -23,11 +25,16 @@ class Loop(list):
     def has(self, pattern):
         return any(re.search(pattern, line) for line in self)
 
-    def is_packed(self, tier, dtype):
-        """Whether it computes on whole registers of the tier: arithmetic, mask or minimum."""
+    def is_packed(self, tier, dtype, row=None):
+        """Whether it computes on whole registers of the tier: arithmetic, mask or minimum.
+
+        For the kernels of a row that is one of src/ufuncs.pxi's cheap ones, on those it gives them.
+        """
+        cheap = row is not None and row.cost in ("copy", "max")
+        registers = (NARROW if cheap else REGISTERS)[tier]
         operation = rf"^v?(\w*(add|sub|mul|div|min|max|cmp\w*)|and|andn|blend\w*){SUFFIX[dtype]}\s"
-        return self.has(operation + f".*{REGISTERS[tier]}") and self.has(
-            rf"^v?mov[au]p[sd]\s+{REGISTERS[tier]}\d+,.*\("
+        return self.has(operation + f".*{registers}") and self.has(
+            rf"^v?mov[au]p[sd]\s+{registers}\d+,.*\("
         )
 
     def instructions_an_element(self, dtype, outputs):

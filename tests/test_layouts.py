@@ -399,3 +399,12 @@ def test_array_ufunc_is_honoured(function, call):
         *function.row.required,
     ]
     assert call(*arguments) == (function.name, "__call__", function.nin)
+
+
+def test_outputs_that_are_refused(function, call, dtype):
+    inputs = function.draw(8, dtype)
+    good = [np.full(8, SENTINEL, dtype) for _ in as_tuple(call(*inputs))]
+    for bad in (read_only(good[0]), np.full(7, SENTINEL, dtype), np.full((), SENTINEL, dtype)):
+        with pytest.raises(ValueError):
+            call(*inputs, out=outs((*good[1:], bad)))
+    assert all((array == SENTINEL).all() for array in good)
