@@ -34,7 +34,7 @@
 # those of two outputs a call that is refused is made once for each output.
 # (With the signature "()->(),()" Dask would take them, but xarray refuses what has a signature.)
 #
-# To add an activation: its tag, its member of `activation`, its branches in `evaluate` and
+# To add an activation: its tag, its member of `cheap` or `costly`, its branches in `evaluate` and
 # `derivative_from_output`, its line in the list at the end.
 
 cimport cython
@@ -338,36 +338,6 @@ ctypedef struct soft_shrink_t:
 ctypedef struct hard_shrink_t:
     char size[2]
 
-ctypedef fused activation:
-    identity_t
-    relu_t
-    relu6_t
-    leaky_relu_t
-    prelu_t
-    threshold_t
-    elu_t
-    selu_t
-    celu_t
-    sigmoid_t
-    log_sigmoid_t
-    hard_sigmoid_t
-    tanh_t
-    lecun_tanh_t
-    hard_tanh_t
-    tanh_shrink_t
-    softsign_t
-    softplus_t
-    squareplus_t
-    gelu_t
-    gelu_tanh_t
-    quick_gelu_t
-    silu_t
-    swish_t
-    mish_t
-    hard_swish_t
-    soft_shrink_t
-    hard_shrink_t
-
 # Those that memory bounds, not arithmetic.
 ctypedef fused cheap:
     identity_t
@@ -400,6 +370,10 @@ ctypedef fused costly:
     silu_t
     swish_t
     mish_t
+
+ctypedef fused activation:
+    cheap
+    costly
 
 # An operation's tag: as many bytes as it has inputs before the parameters.
 ctypedef struct value_t:
