@@ -261,6 +261,34 @@ cdef inline void exp_of_sum(real a, real a_low, real *scale, real *h, real *h_lo
     two_sum(-r, fma_(r * r, expm1_series(r, one), fma_(low, r, -low)), h, h_low)
 
 
+cdef inline void exp_of_parts(
+    real a, real a_low, real magic, real *n, real *scale, real *h
+) noexcept nogil:
+    """exp(-(a + a_low)) = 2^n (1 + h), scale being 2^n times the bias of `magic`."""
+    cdef real t, r, one = 1
+    if real is float:
+        t = fma_(a, -<float>1.44269504088896341, magic)
+        n[0] = t - magic
+        r = fma_(n[0], <float>0.693145751953125, a)
+        r = r + fma_(n[0], <float>1.428606765330187e-06, a_low)
+        scale[0] = float_of(bits32(t) << 23)
+    else:
+        t = fma_(a, -1.44269504088896341, magic)
+        n[0] = t - magic
+        r = fma_(n[0], 6.93147180369123816490e-01, a)
+        r = r + fma_(n[0], 1.90821492927058770002e-10, a_low)
+        scale[0] = double_of(bits64(t) << 52)
+    h[0] = fma_(r * r, expm1_series(r, one), -r)
+
+
+cdef inline real power_of_2(real n, real magic) noexcept nogil:
+    """2^n times the bias of `magic`, for an integer n."""
+    if real is float:
+        return float_of(bits32(n + magic) << 23)
+    else:
+        return double_of(bits64(n + magic) << 52)
+
+
 cdef inline void exp_minus_parts(
     real a, real a_low, real *scale, real *scale2, real *h, real *h_low
 ) noexcept nogil:

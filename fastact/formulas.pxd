@@ -19,6 +19,7 @@ from fastact.elementary cimport (
     exp_magic,
     exp_minus,
     exp_minus_parts,
+    exp_of_parts,
     exp_of_sum,
     exp_scaled,
     exp_unit,
@@ -27,6 +28,7 @@ from fastact.elementary cimport (
     log1p_exp_minus,
     mills_ratio,
     nan_or,
+    power_of_2,
     quotient,
     real,
     sqrt_,
@@ -421,95 +423,118 @@ cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
     dy[0] = one - tail if x > 0 else tail
 
 
+cdef inline real not_below(real x, real end_of_float, real end_of_double) noexcept nogil:
+    """x, but no less than the end that is given for its type; NaN stays NaN."""
+    cdef real end = end_of_float if sizeof(real) == 4 else end_of_double
+    return end if end > x else x
+
+
+cdef inline real gate_unit(real unused) noexcept nogil:
+    """The factor that keeps exp(-w) from overflowing where x exp(w) is not yet 0."""
+    # 2^-40, 2^-200
+    return <real>9.094947017729282e-13 if sizeof(real) == 4 else <real>6.223015277861142e-61
+
+
+cdef inline real gate_magic(real unused) noexcept nogil:
+    return exp_magic(<real>-104 if sizeof(real) == 4 else <real>-712)
+
+
 @cython.cdivision(True)
 cdef inline void gate(
-    real x, real a, real scale, real scale2, real h, real v, real v_low, real *y, real *dy
+    real x, real a, real w, real scale, real unit, real h, real v, real v_low, bint refined,
+    real *y, real *dy
 ) noexcept nogil:
-    """x sigmoid(+-w), with x's sign, and its derivative; exp(-w) is scale scale2 (1 + h).
+    """x sigmoid(w) and its derivative, w a function of x; exp(-w) is scale / unit * (1 + h).
 
-    `a` is |x| or, from where the tail has vanished, anything finite, and v = |x w'(x)|. With
-    t = sigmoid(-w), the value is x t or x - x t, and the derivative t (1 - v (1 - t)) or 1 less
-    that. t is s (1 + t') as in sigmoid_with_derivative, but with s / 2 for s near 1, where t' is
-    large and its error would be too.
+    `a` is x, cut where the value has vanished, and v = x w'(x). The value is a / (1 + e), where
+    neither e = exp(-w) is rounded nor the sum of 1 and its power of two. With t = sigmoid(w), the
+    derivative is t (1 + v e t) for w > 0, else t (1 + v - v t). Beyond w = 40 all but x may be
+    anything.
     """
-    cdef real one = 1, half = <real>0.5, s = scale * scale2, t, t_low, tail, c, rest, rest_low
-    c = 2 if s > <real>0.3 else 1
-    rest = fma_(s, h, one + s)
-    t = fma_(h, c - s, (c - one) - s) / rest
-    t_low = -t * (((one + s) - rest) + s * h)  # what rounding 1 + e cost
-    scale2 = scale2 if c == one else scale2 * half
-    s = s if c == one else s * half
-    tail = a * scale
-    if HAS_FMA:
-        tail = fma_(tail, t, tail)
-    else:  # silu is 2.22 ulp off without the low parts
-        two_product(tail, t, &h, &rest_low)
-        two_sum(tail, h, &tail, &rest)
-        rest = rest + fma_(a * scale, t_low, rest_low)
-        tail = tail + rest if abs_(rest) < tail else tail  # NaN where tail is too large to be split
-    y[0] = positive_part(x) - tail * scale2
-    # 1 - t and v in two parts, for the difference magnifies their roundings.
-    rest = one - fma_(s, t, s)
-    rest_low = fma_(-s, t, (one - rest) - s)
-    two_product(v, rest, &h, &c)
-    tail = scale * ((one - h) - (c + fma_(v, rest_low, v_low * rest)))
-    tail = fma_(tail, t, tail) * scale2
-    dy[0] = one - tail if x > 0 else tail
+    cdef real one = 1, zero = 0, d = scale + unit, rest = unit - (d - scale), e, g, sum, base
+    cdef bint above = w > 0, beyond = w > 40
+    e = fma_(scale, h, rest)
+    sum = d + e
+    y[0] = x if beyond else (a / sum) * unit
+    g = one / sum
+    base = one + (zero if above else v)
+    h = (fma_(scale, h, scale) if above else -unit) * g
+    h = fma_(v, h, zero if above else v_low)
+    if refined or not HAS_FMA:  # what rounding 1 + e cost: quick_gelu' is 4.02 ulp off without
+        h = fma_(((sum - d) - e) * g, base + (h + h), h)
+    dy[0] = one if beyond else (g * (base + h)) * unit
 
 
 cdef inline void silu_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    cdef real zero = 0, one = 1, a = cut_at(abs_(x), 120, 800), scale, h, h_low
-    exp_scaled(a, one, exp_magic(zero), &scale, &h, &h_low)
-    gate(x, a, scale, exp_unit(x), h, a, zero, y, dy)
+    cdef real none = <real>-0.0, one = 1, a, scale, h, h_low
+    a = not_below(x, -110, -760)
+    exp_scaled(a, one, gate_magic(x), &scale, &h, &h_low)
+    gate(x, a, a, scale, gate_unit(x), h, a, none, False, y, dy)
 
 
+@cython.cdivision(True)
 cdef inline void swish_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
-    cdef real w, w_low, scale, scale2, h, h_low
-    cdef real one = 1, a = finite(abs_(x)), sign = copysign_(one, beta)
-    cdef bint vanished
-    two_product(a, abs_(beta), &w, &w_low)
-    w_low = w_low if abs_(w_low) <= w else 0  # NaN where a is too large to be split
-    exp_minus_parts(w, w_low, &scale, &scale2, &h, &h_low)
-    vanished = w > 2000  # and these may be infinite
-    w = 0 if vanished else w
-    w_low = 0 if vanished else w_low
-    gate(sign * x, a, scale, scale2, h, w, w_low, y, dy)
-    y[0] = x * <real>0.5 if beta == 0 else sign * y[0]  # half of infinity too
+    # x may be anything where exp(-w) matters: instead of by gate_unit, exp(-w) is kept from
+    # overflowing by halves of n, of which the second is 0 from n = 253 (double 2045) on.
+    cdef real a, w, w_low, n, n2, scale, h, lowest, zero = 0, one = 1
+    cdef real magic = exp_magic(<real>-64 if sizeof(real) == 4 else <real>-512)
+    beta = copysign_(finite(abs_(beta)), beta)
+    lowest = finite((<real>176 if sizeof(real) == 4 else <real>1418) * (one / abs_(beta)))
+    a = clipped(x, -lowest, lowest)
+    two_product(a, beta, &w, &w_low)
+    if not HAS_FMA:
+        w_low = w_low if abs_(w_low) <= abs_(w) else 0  # NaN where a is too large to be split
+    exp_of_parts(w, w_low, magic, &n, &scale, &h)
+    n2 = (n if n > 0 else zero) * <real>0.5
+    n2 = (n2 + magic) - magic
+    scale = power_of_2(n - n2, magic)
+    gate(x, a, w, scale, power_of_2(-n2, magic), h, w, w_low, False, y, dy)
+    y[0] = x * <real>0.5 if beta == 0 else y[0]  # half of infinity too
 
 
 cdef inline void quick_gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    cdef real beta = <real>1.702, beta_low = <real>(1.702 - <double>beta), w, w_low, scale, h, h_low
-    cdef real a = cut_at(abs_(x), 70, 500)
+    cdef real beta = <real>1.702, beta_low = <real>(1.702 - <double>beta), a, w, w_low, n, scale, h
+    a = not_below(x, -66, -450)
     two_product(a, beta, &w, &w_low)
     w_low = fma_(a, beta_low, w_low)
-    exp_of_sum(w, w_low, &scale, &h, &h_low)
-    gate(x, a, scale, exp_unit(x), h, w, w_low, y, dy)
+    exp_of_parts(w, w_low, gate_magic(x), &n, &scale, &h)
+    gate(x, a, w, scale, gate_unit(x), h, w, w_low, False, y, dy)
 
 
 cdef inline void gelu_tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # w = |x| (A + B x^2), A = 2 sqrt(2 / pi), B = 0.044715 A.
-    cdef real A = <real>1.5957691216057308, A_low, B = <real>0.07135481627260025, B_low
-    cdef real a = cut_at(abs_(x), 11, 22)
-    cdef real z, z_low, p, p_low, g, g_low, w, w_low, v, v_low, scale, h, h_low
+    # w = x (A + B x^2), A = 2 sqrt(2 / pi), B = 0.044715 A. The bits of A are so few that
+    # q = (A + B x^2) - A is exact.
+    cdef real A, A_low, B = <real>0.07135481627260025, B_low
+    cdef real a, z, z_low, p, p_low, g, g_low, q, q_low, w, w_low, v, v_low, n, scale, h
     if real is float:
-        A_low = <float>(1.5957691216057308 - <double>A)
+        A, A_low = <float>1.595768928527832, <float>1.930778986805098e-07
         B_low = <float>(0.07135481627260025 - <double>B)
     else:
-        A_low = -9.9693088091109203e-17
+        A, A_low = 1.5957691216057341, -3.430362161966579e-15
         B_low = -4.1218577217431828e-18
+    a = not_below(x, <real>-10.9, <real>-21.8)
     two_product(a, a, &z, &z_low)
-    two_product(B, z, &p, &p_low)
-    p_low = p_low + fma_(B, z_low, fma_(B_low, z, A_low))
-    g = sum_of(A, p, &g_low)
+    if HAS_FMA:
+        g = fma_(B, z, A)
+        q = g - A
+        q_low = fma_(B, z_low, fma_(B, z, -q))
+    else:
+        two_product(B, z, &p, &p_low)
+        g = p + A
+        q = g - A
+        q_low = (p - q) + fma_(B, z_low, p_low)
+    q_low = fma_(B_low, z, q_low)
     two_product(a, g, &w, &w_low)
-    w_low = fma_(a, g_low + p_low, w_low)
-    exp_of_sum(w, w_low, &scale, &h, &h_low)
-    # x w' = |x| (A + 3 B x^2)
-    two_sum(p + p, p, &p, &g_low)
-    p_low = p_low + (p_low + p_low) + g_low
-    g = sum_of(A, p, &g_low)
+    w_low = fma_(a, q_low + A_low, w_low)
+    exp_of_parts(w, w_low, gate_magic(x), &n, &scale, &h)
+    # x w' = x (A + 3 B x^2)
+    p = <real>3 * q
+    g = A + p
+    g_low = ((p - (g - A)) + ((q + q) + (q - p))) + fma_(<real>3, q_low, A_low)
+    two_sum(g, g_low, &g, &g_low)
     two_product(a, g, &v, &v_low)
-    gate(x, a, scale, exp_unit(x), h, v, fma_(a, g_low + p_low, v_low), y, dy)
+    v_low = fma_(a, g_low, v_low)
+    gate(x, a, w, scale, gate_unit(x), h, v, v_low, True, y, dy)
 
 
 @cython.cdivision(True)
