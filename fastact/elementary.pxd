@@ -469,11 +469,12 @@ cdef inline void mills_ratio(
         p2 = fma_(p2, q2, -0.18652185795965858286)
         odd = fma_(odd, q2, 0.38713740074221483255)
         p2 = fma_(p2, q, odd)
-    # The last two steps in two parts, for they are all but the whole; p1 + q p2 is the slope.
+    # The last steps in two parts, for they are all but the whole; p1 + q p2 is the slope.
     product_sum(p2, q, c1, &p1, &p1_low)
     product_sum(p1, q, c0, p, p_low)
-    p_low[0] = fma_(p1_low + c1_low, q, p_low[0] + c0_low)
-    p_low[0] = fma_(fma_(p2, q, p1), t_low[0] + t_low[0], p_low[0])
+    if real is double or not HAS_FMA:  # else within the promise without
+        p_low[0] = fma_(p1_low + c1_low, q, p_low[0])
+    p_low[0] = fma_(fma_(p2, q, p1), t_low[0] + t_low[0], p_low[0] + c0_low)
     quotient(p[0], p_low[0], d, d_low, inverse, ratio, ratio_low)
 
 

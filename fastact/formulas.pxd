@@ -403,20 +403,25 @@ cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
     # x > 0: x - |x| Q(|x|) and 1 - (Q - |x| phi); else -|x| Q and Q - |x| phi. Q is exp(-x^2/2)
     # times Mills' ratio; x^2 in two parts, for the tail magnifies its rounding.
     cdef real one = 1, a = cut_at(abs_(x), 15, 39), v, v_low, scale, h, h_low, n, n_low, tail
-    cdef real t, t_low, p, p_low, m, m_low
+    cdef real zero = 0, t, t_low, p, p_low, m, m_low
     cdef real density = <real>0.3989422804014327, density_low
     if real is float:
         density_low = <float>(0.3989422804014327 - <double>density)
     else:
         density_low = -2.4923272022777433e-17
     two_product(a * <real>0.5, a, &v, &v_low)
-    exp_of_sum(v, v_low, &scale, &h, &h_low)
+    if HAS_FMA:
+        exp_of_parts(v, v_low, exp_magic(zero), &n, &scale, &h)
+    else:
+        exp_of_sum(v, v_low, &scale, &h, &h_low)
     mills_ratio(a, &t, &t_low, &p, &p_low, &m, &m_low)
-    two_product(t, p, &n, &n_low)
-    n_low = fma_(t, p_low, fma_(t_low, p, n_low))
-    if not HAS_FMA:
-        n_low = fma_(n, h_low, n_low)
-    y[0] = positive_part(x) - (n + fma_(n, h, n_low)) * scale * exp_unit(x)
+    if HAS_FMA:
+        tail = fma_(t, p, fma_(t, fma_(p, h, p_low), t_low * p))
+    else:
+        two_product(t, p, &n, &n_low)
+        n_low = fma_(n, h_low, fma_(t, p_low, fma_(t_low, p, n_low)))
+        tail = n + fma_(n, h, n_low)
+    y[0] = fma_(-(tail * scale), exp_unit(x), positive_part(x))
     two_product(density, a, &n, &n_low)
     tail = (m - n) + fma_(-density_low, a, m_low - n_low)
     tail = fma_(tail, h, tail) * scale * exp_unit(x)
