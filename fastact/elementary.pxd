@@ -242,6 +242,60 @@ cdef inline void exp_scaled(
     h_low[0] = fma_(r * r, p, -r - h[0])
 
 
+@cython.cdivision(True)
+cdef inline void exp_four_thirds(real a, real *scale, real *h) noexcept nogil:
+    """exp(-4/3 a) = scale * exp_unit() * (1 + 4/3 h), as exp_scaled: k is no power of two, so what
+    is split is 3/4 ln 2.
+    """
+    cdef real k = <real>1.3333333333333333, magic = exp_magic(<real>0), t, n, r
+    if real is float:
+        t = fma_(a, -<float>1.9235933878519513, magic)
+        n = t - magic
+        r = fma_(n, <float>0.519851684570312, a)
+        r = fma_(n, <float>8.70084964652127e-06, r)
+        scale[0] = float_of(bits32(t) << 23)
+    else:
+        t = fma_(a, -1.9235933878519513, magic)
+        n = t - magic
+        r = fma_(n, 0.5198603854198609, a)
+        r = fma_(n, 9.80778415011208e-14, r)
+        scale[0] = double_of(bits64(t) << 52)
+    h[0] = fma_(r * r, expm1_series(r, k), -r)
+
+
+@cython.cdivision(True)
+cdef inline void exp_of_product(real a, real b, real bias, real *scale, real *h) noexcept nogil:
+    """exp(-a b) * 2^bias = scale * (1 + h), or 0 below the smallest normal number, for a, b >= 0.
+
+    What depends on b and bias alone is for the compiler to take out of a loop.
+    """
+    cdef real one = 1, t, n, r, magic, cut, product, low
+    if real is float:
+        magic = <float>(12582912 + 127) + bias
+        cut = finite((bias + 127) * <float>0.6931471805599453 / b)
+        a = cut if cut < a else a
+        t = fma_(a, b * -<float>1.44269504088896341, magic)
+        n = t - magic
+        product = n * <float>0.693145751953125
+        low = n * <float>1.428606765330187e-06
+        scale[0] = float_of(bits32(t) << 23)
+    else:
+        magic = 6755399441055744.0 + 1023 + bias
+        cut = finite((bias + 1023) * 0.6931471805599453 / b)
+        a = cut if cut < a else a
+        t = fma_(a, b * -1.44269504088896341, magic)
+        n = t - magic
+        product = n * 6.93147180369123816490e-01
+        low = n * 1.90821492927058770002e-10
+        scale[0] = double_of(bits64(t) << 52)
+    if HAS_FMA:
+        r = fma_(a, b, product) + low
+    else:
+        two_product(a, b, &r, &n)
+        r = (r + product) + (low + n)
+    h[0] = fma_(r * r, expm1_series(r, one), -r)
+
+
 cdef inline void exp_of_sum(real a, real a_low, real *scale, real *h, real *h_low) noexcept nogil:
     """exp(-(a + a_low)) = scale * exp_unit() * (1 + h + h_low), for a up to 130 (double 1000)."""
     cdef real t, n, r, low, one = 1, magic = exp_magic(<real>0)
@@ -328,13 +382,13 @@ cdef inline void exp_minus_parts(
 
 
 @cython.cdivision(True)
-cdef inline real log1p_exp_minus(real s, real h, real h_low, real *low) noexcept nogil:
-    """log1p(e) for e = s (1 + h + h_low) <= 1, the parts of exp_minus, with its rounding error.
+cdef inline real log1p_over_scale(real s, real h, real e) noexcept nogil:
+    """log1p(e) / s - 1 for e = s (1 + h) <= 1, the parts of exp_minus; s may have vanished.
 
     With z = e / (2 + e), log1p(e) = 2 atanh(z) = e - z (e - 2 z^2 p(z^2)): the quotient's rounding
-    errors are those of a correction, and e is never rounded.
+    errors are those of a correction, and 1 + h is not rounded.
     """
-    cdef real e = fma_(s, h, s), z = e / fma_(s, h, 2 + s), z2 = z * z, p, high
+    cdef real one = 1, two = 2, q = (one + h) / (two + e), z = s * q, z2 = z * z, p
     # src/coefficients.py, "atanh".
     if real is float:
         p = 2 * <float>0.140125342
@@ -352,10 +406,7 @@ cdef inline real log1p_exp_minus(real s, real h, real h_low, real *low) noexcept
         p = fma_(p, z2, 2 * 0.14285714273919517472)
         p = fma_(p, z2, 2 * 0.20000000000078676052)
         p = fma_(p, z2, 2 * 0.33333333333333151766)
-    # e up to 1 and log1p(e) - e down to -0.31: the first is the larger.
-    two_sum(s, fma_(-z, fma_(-z2, p, e), s * h), &high, low)
-    low[0] = fma_(s, h_low, low[0])
-    return high
+    return fma_(-q, fma_(-z2, p, e), h)
 
 
 cdef inline real sum_of(real a, real b, real *low) noexcept nogil:
@@ -365,48 +416,46 @@ cdef inline real sum_of(real a, real b, real *low) noexcept nogil:
     return high
 
 
-@cython.cdivision(True)
-cdef inline void tanh_parts(real s, real h, real h_low, real *t, real *t_low) noexcept nogil:
-    """tanh(a) = t + t_low from exp(-2a) = s (1 + h + h_low)."""
-    cdef real one = 1, n, n_low, d, d_low, low
-    two_sum(one, -s, &n, &low)
-    two_sum(n, -s * h, &n, &n_low)
-    n_low = fma_(-s, h_low, n_low + low)
-    two_sum(one, s, &d, &low)
-    two_sum(d, s * h, &d, &d_low)
-    d_low = fma_(s, h_low, d_low + low)
-    quotient(n, n_low, d, d_low, one / d, t, t_low)
+cdef inline void tanh_parts(real s, real h, real *n, real *n_low) noexcept nogil:
+    """(exp(-2a) - 1) / 2 = n + n_low from exp(-2a) = s (1 + 2 h)."""
+    cdef real half = <real>0.5, c = half * s - half
+    n[0] = fma_(s, h, c)
+    n_low[0] = fma_(s, h, c - n[0])  # without FMA too, for s is a power of two
 
 
-cdef inline real tanh_tail(real x2) noexcept nogil:
-    """(x - tanh(x)) / x^3 less its value 1/3 at 0, over x^2, for x^2 <= 1."""
-    cdef real p
-    # src/coefficients.py, "tanh".
+cdef inline void tanh_of(real n, real n_low, real q, real *t, real *t_low) noexcept nogil:
+    """tanh(a) = t + t_low from the parts of it and q = n / (1 + n).
+
+    It is -q, but as -n + n q the quotient's rounding errors are scaled down. That of n would be
+    magnified: what q needs for it is near 7.3 on all of [1/4, 1], and below, s is 1 and n exact.
+    """
+    q = fma_(n_low, <real>7.3, q)
+    t[0] = fma_(n, q, -n)
+    t_low[0] = fma_(n, q, -n - t[0])
+
+
+cdef inline real tanh_tail(real x2, real *low) noexcept nogil:
+    """x^3 / (x - tanh(x)) for x^2 <= 1.25^2, with its rounding error."""
+    # src/coefficients.py, "tanh_shrink".
+    cdef real p, three = 3, high
     if real is float:
-        p = -<float>0.00014282394
-        p = fma_(p, x2, <float>0.000923609206)
-        p = fma_(p, x2, -<float>0.00320695358)
-        p = fma_(p, x2, <float>0.00869795099)
-        p = fma_(p, x2, -<float>0.0218295855)
-        p = fma_(p, x2, <float>0.053963421)
-        p = fma_(p, x2, -<float>0.133333107)
+        p = -<float>1.01820795e-5
+        p = fma_(p, x2, <float>0.000251404589)
+        p = fma_(p, x2, -<float>0.0057129476)
+        p = fma_(p, x2, <float>1.19999976)
     else:
-        p = -2.5160441116866362307e-8
-        p = fma_(p, x2, 2.6334848125504449931e-7)
-        p = fma_(p, x2, -1.3793194780109670273e-6)
-        p = fma_(p, x2, 4.9880382405912627245e-6)
-        p = fma_(p, x2, -1.4606501923747837011e-5)
-        p = fma_(p, x2, 3.838995147853161196e-5)
-        p = fma_(p, x2, -9.6463005172115849377e-5)
-        p = fma_(p, x2, 2.3895716105748322077e-4)
-        p = fma_(p, x2, -5.8997933192145352631e-4)
-        p = fma_(p, x2, 1.4558247011305004934e-3)
-        p = fma_(p, x2, -3.5921266808673743778e-3)
-        p = fma_(p, x2, 8.8632354047411413927e-3)
-        p = fma_(p, x2, -2.1869488529139738874e-2)
-        p = fma_(p, x2, 5.3968253968046740857e-2)
-        p = fma_(p, x2, -0.13333333333333090569)
-    return p
+        p = 2.4750022426499882344e-12
+        p = fma_(p, x2, -6.9047027646815727422e-11)
+        p = fma_(p, x2, 1.4569262707855024624e-9)
+        p = fma_(p, x2, -2.9558854000179007303e-8)
+        p = fma_(p, x2, 5.987621552515593491e-7)
+        p = fma_(p, x2, -0.000012203667667797562426)
+        p = fma_(p, x2, 0.00025396825357970855692)
+        p = fma_(p, x2, -0.0057142857142402371924)
+        p = fma_(p, x2, 1.199999999999997949)
+    high = fma_(p, x2, three)
+    low[0] = fma_(p, x2, three - high)
+    return high
 
 
 @cython.cdivision(True)

@@ -16,16 +16,18 @@ from fastact.elementary cimport (
     copysign_,
     cut_at,
     exp_cut,
+    exp_four_thirds,
     exp_magic,
     exp_minus,
     exp_minus_parts,
     exp_of_parts,
+    exp_of_product,
     exp_of_sum,
     exp_scaled,
     exp_unit,
     finite,
     fma_,
-    log1p_exp_minus,
+    log1p_over_scale,
     mills_ratio,
     nan_or,
     power_of_2,
@@ -33,6 +35,7 @@ from fastact.elementary cimport (
     real,
     sqrt_,
     sum_of,
+    tanh_of,
     tanh_parts,
     tanh_tail,
     two_product,
@@ -175,11 +178,10 @@ cdef inline real sigmoid_derivative_from_output(real y) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void log_sigmoid_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    cdef real one = 1, zero = 0, s, h, slope, t, low
+    cdef real one = 1, s, h, slope
     sigmoid_with_derivative(-x, dy, &slope)
     exp_minus(x, one, &s, &h)
-    t = log1p_exp_minus(s, h, zero, &low)
-    y[0] = ((x if x < 0 else 0) - low) - t  # 2.11 ulp at -0.042 without the low part
+    y[0] = fma_(-s, log1p_over_scale(s, h, fma_(s, h, s)), x if x < 0 else 0) - s
 
 
 cdef inline real log_sigmoid_derivative_from_output(real y) noexcept nogil:
@@ -206,18 +208,15 @@ cdef inline real hard_sigmoid_derivative_from_output(real y) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # tanh |x| = t = (1 - e) / (1 + e), e = exp(-2|x|) = s (1 + 2 h), each sum rounded once.
-    cdef real zero = 0, one = 1, two = 2, s, h, h_low, n, d, t, v
+    # tanh |x| = t from e = exp(-2|x|) = s (1 + 2 h).
+    cdef real zero = 0, one = 1, two = 2, s, h, h_low, n, n_low, t, v
     exp_scaled(cut_at(abs_(x), 52, 373), two, exp_magic(zero), &s, &h, &h_low)
     s = s * exp_unit(x)
-    n = fma_(-two * s, h, one - s)
-    d = fma_(two * s, h, one + s)
-    t = n / d
-    if real is double:
-        # What rounding n, d and h cost, with 1 / d to a tenth: 2.07 ulp without it at 0.12.
-        v = fma_(t, fma_(two * s, h, (one + s) - d), two * s * h_low * (one + t))
-        v = v - fma_(-two * s, h, (one - s) - n)
-        t = fma_(-v, fma_(-0.5, d, 1.457), t)
+    if real is float:
+        t = fma_(-two * s, h, one - s) / fma_(two * s, h, one + s)
+    else:
+        tanh_parts(s, h, &n, &n_low)
+        tanh_of(n, n_low, n / (one + n), &t, &v)  # (1 - e) / (1 + e) is 2.07 ulp off at 0.12
     y[0] = copysign_(t, x)
     # 1 - t^2 = v (2 - v) with v = 1 - t, as 2 e / (1 + e) = e (1 + t) to keep the tail.
     v = fma_(two * s, h, s) * (one + t)
@@ -231,34 +230,43 @@ cdef inline real tanh_derivative_from_output(real y) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void lecun_tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # exp(-4/3 |x|) and the constants in two parts: the tail of the derivative needs them.
-    cdef real one = 1, a = cut_at(abs_(x), 90, 700), z, z_low, scale, s, h, h_low, t, t_low
-    cdef real four_thirds = <real>1.3333333333333333, four_thirds_low
-    cdef real height = <real>1.7159, height_low = <real>(1.7159 - <double>height)
-    # 4 (2/3) 1.7159, of which the second part is what a double cannot hold.
-    cdef real slope = <real>4.575733333333333, slope_low
-    cdef real n, n_low, d, d_low, low, square, square_low, q, q_low
-    if real is float:
-        four_thirds_low = <float>(-3.973642985026042e-08)
-        slope_low = <float>(4.575733333333333 - <double>slope)
-    else:
-        four_thirds_low = 7.401486830834377e-17
-        slope_low = 2.9605947323337508e-16
-    two_product(a, four_thirds, &z, &z_low)
-    exp_of_sum(z, fma_(a, four_thirds_low, z_low), &scale, &h, &h_low)
+    # With e = exp(-4/3 |x|) = s (1 + g) and H the height, H (1 - 2 s) - 2 H s q, of which
+    # the quotient q = (g (1 - s) - s) / (1 + e) is small, or |x| times a polynomial as long as s is
+    # 1 or 1/2.
+    cdef real one = 1, four = 4, k = <real>1.3333333333333333, a = cut_at(abs_(x), 90, 700)
+    cdef real height = <real>1.7159, twice = height + height
+    cdef real slope = <real>1.1439333333333332, slope_low, s, scale, h, g, d, q, p, x2 = x * x
+    exp_four_thirds(a, &scale, &h)
     s = scale * exp_unit(x)
-    tanh_parts(s, h, h_low, &t, &t_low)
-    t = fma_(height, t, fma_(height, t_low, height_low * t))
-    # Where the low parts underflow tanh is its argument.
-    y[0] = copysign_(a * <real>1.1439333333333332 if a < <real>1e-20 else t, x)
-    # The derivative is slope e / (1 + e)^2.
-    two_sum(one, s, &d, &low)
-    two_sum(d, s * h, &d, &d_low)
-    d_low = d_low + low
-    two_product(d, d, &square, &square_low)
-    two_sum(one, h, &n, &n_low)
-    quotient(n, n_low, square, fma_(2 * d, d_low, square_low), one / square, &q, &q_low)
-    dy[0] = scale * fma_(slope, q, fma_(slope, q_low, slope_low * q)) * exp_unit(x)
+    g = k * h
+    d = fma_(s, g, s) + one
+    # src/coefficients.py, "lecun_tanh".
+    if real is float:
+        slope_low = <float>(1.1439333333333332 - <double>slope)
+        p = -<float>0.000129071501
+        p = fma_(p, x2, <float>0.000947053569)
+        p = fma_(p, x2, -<float>0.00541141709)
+        p = fma_(p, x2, <float>0.0301271908)
+        p = fma_(p, x2, -<float>0.169471559)
+    else:
+        slope_low = 8.680463755202558e-17
+        p = 1.8761735855790311195e-8
+        p = fma_(p, x2, -1.6646090412599875021e-7)
+        p = fma_(p, x2, 1.0133513470117688732e-6)
+        p = fma_(p, x2, -5.6978450993962527899e-6)
+        p = fma_(p, x2, 0.000031668522972396934546)
+        p = fma_(p, x2, -0.00017582447901054715043)
+        p = fma_(p, x2, 0.00097613356097792633754)
+        p = fma_(p, x2, -0.0054199031757512310988)
+        p = fma_(p, x2, 0.030128285322218808491)
+        p = fma_(p, x2, -0.16947160493826986344)
+    p = fma_(a, slope, a * fma_(p, x2, slope_low))
+    q = fma_(g, one - s, -s) / d
+    q = fma_(-twice * s, q, fma_(-twice, s, height))
+    y[0] = copysign_(p if a < <real>0.7799 else q, x)
+    # slope 4 e / (1 + e)^2, as 4 e / (1 + e) (1 - e / (1 + e))
+    q = (one + g) / d
+    dy[0] = fma_(-s * q, q, q) * (scale * (four * slope)) * exp_unit(x)
 
 
 @cython.cdivision(True)
@@ -286,27 +294,28 @@ cdef inline real hard_tanh_derivative_from_output(
     return slope if min_val < max_val else <real>NAN
 
 
+@cython.cdivision(True)
 cdef inline void tanh_shrink_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # x^3 (1/3 + ...) up to 0.75; beyond, the difference, with tanh in two parts.
-    cdef real a = abs_(x), zero = 0, scale, h, h_low, t, t_low, x2, x2_low, x3, x3_low, p, p_low
-    cdef real b = <real>1 if a > 1 else a, third = <real>0.3333333333333333, third_low
-    t = cut_at(a, 60, 400)  # from there tanh is 1
-    exp_of_sum(t + t, zero, &scale, &h, &h_low)
-    tanh_parts(scale * exp_unit(x), h, h_low, &t, &t_low)
-    if real is float:
-        third_low = <float>(-9.934107462565104e-09)
+    # Up to 1.25 x^3 over a polynomial, beyond |x| - 1, which is exact, and 2 q, q = e / (1 + e),
+    # e = exp(-2|x|): one division. The derivative is tanh^2, of what they leave of |x|.
+    cdef real a = abs_(x), zero = 0, one = 1, two = 2, s, h, h_low, e, x2, x2_low, x3, x3_low
+    cdef real d, d_low, q, t
+    cdef bint small = a < 1.25
+    exp_scaled(cut_at(a, 40, 300), two, exp_magic(zero), &s, &h, &h_low)  # from there tanh is 1
+    e = fma_(two * s, h, s) * exp_unit(x)
+    two_product(a, a, &x2, &x2_low)
+    two_product(a, x2, &x3, &x3_low)
+    x3_low = fma_(a, x2_low, x3_low)
+    d = tanh_tail(x2, &d_low)
+    q = (one if small else e) / (d if small else one + e)
+    if HAS_FMA:
+        t = fma_(x3, q, fma_(-(x3 * q), d_low, x3_low) * q)
     else:
-        third_low = 1.850371707708594e-17
-    two_product(b, b, &x2, &x2_low)
-    two_product(b, x2, &x3, &x3_low)
-    x3_low = fma_(b, x2_low, x3_low)
-    p_low = tanh_tail(x2)
-    p = fma_(x2, p_low, third)
-    p_low = fma_(x2, p_low, third - p) + third_low
-    y[0] = copysign_(
-        (a - t) - t_low if a > <real>0.75 else fma_(x3, p, fma_(x3, p_low, x3_low * p)), x
-    )
-    dy[0] = fma_(t, t, (t + t) * t_low)
+        quotient(x3, x3_low, d, d_low, q, &t, &d)
+        t = t + d
+    y[0] = copysign_(t if small else fma_(two, q, a - one), x)
+    t = a - t if small else fma_(-two, q, one)
+    dy[0] = t * t
 
 
 @cython.cdivision(True)
@@ -336,22 +345,30 @@ cdef inline real softsign_derivative_from_output(real y) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void softplus_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
-    # log1p(exp(-|z|)) / beta is the part that underflows: where it is about exp(-|z|) / beta,
-    # below `tiny`, the factor that takes it to the subnormals comes last.
-    cdef real one = 1, zero = 0, z, z_low, scale, scale2, s, h, h_low, t, t_low
-    cdef real tiny = <real>1e-10 if sizeof(real) == 4 else <real>1e-20
-    two_product(x, beta, &z, &z_low)
-    exp_minus_parts(abs_(z), z_low if z > 0 else -z_low, &scale, &scale2, &h, &h_low)
-    s = scale * scale2
-    t = log1p_exp_minus(s, h, h_low, &t_low)
-    t = fma_(scale, h, scale) if s < tiny else t
-    quotient(t, 0 if s < tiny else t_low, beta, zero, one / beta, &t, &t_low)
-    scale2 = scale2 if s < tiny else one
-    y[0] = fma_(t, scale2, fma_(t_low, scale2, x if x > 0 else 0))  # t + t_low first: 2.11 ulp at 0.055
-    t = fma_(s, fma_(h, one - s, -s) / fma_(s, h, one + s), s)
-    dy[0] = one - t if z > 0 else t
-    if not beta > 0:
-        y[0] = dy[0] = <real>NAN
+    # max(x, 0) + log1p(e) / beta, e = exp(-beta |x|) = s (1 + h). s is scale 2^-bias, a factor that
+    # comes last for the quotient may be subnormal where e is not and the other way round: below 1
+    # beta makes tails normal of which e underflows. From the cut on scale is 0.
+    cdef real one = 1, bias, unit, inverse, rest, scale, s, h, e, t
+    beta = beta if beta > 0 else <real>NAN
+    if real is float:
+        bias = 126 if beta < 1 else 30
+        unit = <float>1.1754943508222875e-38 if beta < 1 else <float>9.313225746154785e-10
+    else:
+        bias = 1022 if beta < 1 else 60
+        unit = 2.2250738585072014e-308 if beta < 1 else 8.673617379884035e-19
+    inverse = one / beta
+    two_product(inverse, beta, &h, &rest)
+    rest = ((one - h) - rest) * inverse  # of 1 / beta
+    inverse = inverse * unit
+    exp_of_product(abs_(x), beta, bias, &scale, &h)
+    s = scale * unit
+    e = fma_(s, h, s)
+    t = log1p_over_scale(s, h, e)
+    rest = rest if HAS_FMA else rest * (one + t)
+    t = fma_(scale * inverse, t, fma_(s, rest, x if x > 0 else 0))
+    y[0] = t + scale * inverse
+    t = s * ((one + h) / (one + e))
+    dy[0] = one - t if x > 0 else t
 
 
 cdef inline real softplus_derivative_from_output(real y, real beta) noexcept nogil:
@@ -361,37 +378,41 @@ cdef inline real softplus_derivative_from_output(real y, real beta) noexcept nog
 
 @cython.cdivision(True)
 cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) noexcept nogil:
-    # Below 0 the sum cancels: there y is b / 4 over what it is above. The derivative is y over
-    # the root. x is scaled where its square overflows, and b with it.
-    cdef real one = 1, a = abs_(x), quarter = b * <real>0.25, scale = 1, unscale = 1, root, root_low, square, square_low
-    cdef real inverse, product, low, half, half_low, t, t_low
+    # y = t = a + root, a = |x| / 2, root^2 = a^2 + b / 4; below 0, where x / 2 + root cancels,
+    # (b / 4) / t. The derivative is y / (2 root). x and b are scaled where b is huge, so the square
+    # overflows only where the root is a. What depends on b alone leaves the loop.
+    cdef real one = 1, half = <real>0.5, a, c, scale, inverse, square, root, rest, t, low, q, slope
+    cdef bint far
+    b = b if b > 0 else <real>NAN
     if real is float:
-        if a > <float>1.1e12:
-            scale, unscale = <float>1.3552527156068805e-20, <float>7.378697629483821e19  # 2^-+66
+        scale = <float>9.094947017729282e-13 if b > <float>1e18 else one  # 2^-40
     else:
-        if a > 1e150:
-            scale, unscale = 2.409919865102884e-181, 4.149515568880993e180  # 2^-+600
-    a = finite(a)
-    two_product(a * scale, a * scale, &square, &square_low)
-    product = b * scale * scale
-    t = sum_of(square, product, &low)
-    root = sqrt_(t)
-    inverse = one / root
-    two_product(root, root, &square, &product)
-    root_low = (((t - square) - product) + (low + square_low)) * inverse * <real>0.5
-    root, root_low = root * unscale, root_low * unscale
-    half = sum_of(abs_(x) / 2, root / 2, &half_low)
-    half_low = half_low + root_low * <real>0.5
-    quotient(quarter, 0, half, half_low, one / half, &t, &t_low)
-    t = half if x > 0 else t if scale == one else quarter / half
-    t_low = half_low if x > 0 else t_low
-    y[0] = nan_or(x, t + t_low if scale == one else t)
-    inverse = inverse * scale
-    quotient(t, t_low, root, root_low, inverse, &half, &half_low)
-    t = (one + a * inverse) * <real>0.5 if x > 0 else t * inverse
-    dy[0] = nan_or(x, half + half_low if scale == one else t)
-    if not b > 0:
-        y[0] = dy[0] = <real>NAN
+        scale = 2.409919865102884e-181 if b > 1e150 else one  # 2^-600
+    c = b * scale * scale * <real>0.25
+    inverse = finite(one / c)
+    a = abs_(x) * (half * scale)
+    if HAS_FMA:
+        square = fma_(a, a, c)
+        root = sqrt_(square)
+        rest = fma_(-root, root, square)
+    else:
+        two_product(a, a, &t, &low)
+        square = sum_of(t, c, &q)
+        root = sqrt_(square)
+        rest = low + q
+        two_product(root, root, &t, &low)
+        rest = ((square - t) - low) + rest
+    far = a > (<real>4e18 if sizeof(real) == 4 else <real>1e153)
+    root = a if far else root
+    two_sum(root, a, &t, &low)
+    q = c / t
+    # The roundings of sum and root made good, those with 1 / root to a third: 2.75 and 4.5 ulp
+    # without. Infinity has given NaN.
+    inverse = q * inverse
+    slope = fma_(q * inverse, 0 if far else -fma_(rest, inverse * <real>1.5, low), q)
+    q = fma_(q * inverse, 0 if far else -fma_(rest, inverse * <real>0.6666666666666666, low), q)
+    y[0] = (t if x > 0 else q) * (one / scale)
+    dy[0] = nan_or(b, one) if x > finite(x) else (t if x > 0 else slope) / (root + root)
 
 
 cdef inline real positive_part(real x) noexcept nogil:
@@ -544,44 +565,35 @@ cdef inline void gelu_tanh_with_derivative(real x, real *y, real *dy) noexcept n
 
 @cython.cdivision(True)
 cdef inline void mish_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # With e = exp(-|x|), v = 1 + e and g = 2 e above 0, v elsewhere, tanh(softplus(x)) is
-    # (1 + g) / (1 + g v), elsewhere times e; the derivative that plus 4 x e (e or 1) v / (1 + g v)^2.
-    # From the cut on the value is x, or its tail has vanished.
-    cdef real one = 1, zero = 0, a = cut_at(abs_(x), 120, 800), scale, unit, s, h, h_low, low
-    cdef real e, e_low, v, v_low
-    cdef real g, g_low, n, n_low, d, d_low, inverse, q, q_low, tail, tail_low
-    cdef bint above = x > 0, beyond = x > a
-    exp_of_sum(a, zero, &scale, &h, &h_low)
+    # With e = exp(-|x|) = s (1 + h), v = 1 + e and g = 2 e above 0, v elsewhere, tanh(softplus(x))
+    # is 1 - w, w = e g / (1 + g v), elsewhere times e; near 0, where w is large, its difference
+    # from 1/2 is computed. The derivative is that times 1 + x 4 v (e^2 or 1) / ((1 + g v) (1 + g)),
+    # of which below 0 the difference from 1 - |x| is computed.
+    cdef real zero = 0, one = 1, two = 2, four = 4, a = cut_at(abs_(x), 120, 800)
+    cdef real scale, unit, s, h, h_low, e, v, g, p, d, w, m, n
+    cdef bint above = x > 0, near = a < <real>0.69, beyond = x > a
+    exp_scaled(a, one, exp_magic(zero), &scale, &h, &h_low)
     s = scale * exp_unit(x)
-    two_sum(s, s * h, &e, &e_low)
-    two_sum(one, s, &v, &low)
-    two_sum(v, s * h, &v, &v_low)
-    v_low = v_low + low
-    g = 2 * e if above else v
-    g_low = 2 * e_low if above else v_low
-    two_sum(one, g, &n, &n_low)
-    two_product(g, v, &d, &d_low)
-    d_low = fma_(g, v_low, fma_(g_low, v, d_low))
-    two_sum(one, d, &d, &low)
-    d_low = d_low + low
-    inverse = one / d
-    quotient(n, n_low + g_low, d, d_low, inverse, &q, &q_low)
-    scale = one if above else scale
-    unit = one if above else exp_unit(x)
-    two_product(a * scale, q, &tail, &tail_low)
-    tail_low = fma_(a * scale, q_low, tail_low)
-    h = 0 if above else h
-    tail = (tail + fma_(tail, h, fma_(tail_low, h, tail_low))) * unit
-    y[0] = x if beyond else copysign_(tail, x)
-    # 4 x v (e^2 or 1) / d, beside n
-    quotient(v, v_low, d, d_low, inverse, &q, &q_low)
-    a = copysign_(4 * a, x) * (e * e if above else one)
-    two_product(a, q, &tail, &tail_low)
-    tail_low = fma_(a, q_low, tail_low)
-    g = sum_of(n, tail, &low)
-    quotient(g, low + (tail_low + n_low + g_low), d, d_low, inverse, &q, &q_low)
-    q, q_low = q * scale, q_low * scale
-    dy[0] = nan_or(x, (q + fma_(q, h, fma_(q_low, h, q_low))) * unit)
+    e = fma_(s, h, s)
+    v = one + e
+    g = e + e if above else e
+    p = two + g
+    d = fma_(e, p, one if above else two)  # 1 + g v
+    m = e - one
+    m = fma_(m, fma_(-two, m, -two) if above else four + m, one)
+    if not HAS_FMA:  # what rounding e cost: 2.2 ulp without it
+        m = m + (0 if above else ((s - e) + s * h) * (v + v))
+    p = one + g if above else p  # 1 + g
+    g = g if above else v
+    w = (m if near else -(e * g)) / d
+    m = w if above | near else fma_(w, one + h, h)
+    unit = one if above | near else exp_unit(x)
+    scale = <real>0.5 if near else one if above else scale
+    w = a * scale
+    y[0] = copysign_(x if beyond else fma_(w, m, w) * unit, x)
+    n = e * (four * e * v if above else fma_(e, four + e, two))
+    n = fma_(a, n / (d * p), one if above else one - a)
+    dy[0] = fma_(n, m, n) * scale * unit
 
 
 cdef inline void hard_swish_with_derivative(real x, real *y, real *dy) noexcept nogil:

@@ -40,6 +40,16 @@ def tanh_tail(x2):
     return (1 - mp.tanh(x) / x) / x2
 
 
+def tanh_shrink(x2):
+    """x^3 / (x - tanh(x)) as a function of x^2."""
+    return 1 / tanh_tail(x2)
+
+
+def lecun_tail(x2):
+    """(1.7159 tanh(2 x / 3) / x less its value at 0) / x^2 as a function of x^2."""
+    return -mp.mpf("1.7159") * 8 / 27 * tanh_tail(4 * x2 / 9)
+
+
 def erf_tail(x2):
     """erf(x) / x - 1 as a function of x^2."""
     if x2 < TINY:
@@ -68,8 +78,12 @@ POLYNOMIALS = {
     "exp double": (exp_tail, lambda r: r * r / mp.exp(r), *REDUCED, 9),
     "atanh float": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 3),
     "atanh double": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 9),
-    "tanh float": (tanh_tail, relative(tanh_tail), mp.mpf(0), mp.mpf(1), 7),
-    "tanh double": (tanh_tail, relative(tanh_tail), mp.mpf(0), mp.mpf(1), 15),
+    # Up to 1.25; the constant is rounded to 3.
+    "tanh_shrink float": (tanh_shrink, tanh_tail, mp.mpf(0), mp.mpf("1.5625"), 4),
+    "tanh_shrink double": (tanh_shrink, tanh_tail, mp.mpf(0), mp.mpf("1.5625"), 9),
+    # Up to 9/8 ln 2, and a rounding.
+    "lecun_tanh float": (lecun_tail, lambda x2: x2, TINY, mp.mpf("0.6083"), 4),
+    "lecun_tanh double": (lecun_tail, lambda x2: x2, TINY, mp.mpf("0.6083"), 9),
     "erf to 1 double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf(1), 11),
     "erf float": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 5),
     "erf double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 11),
