@@ -272,7 +272,7 @@ cdef inline void exp_of_product(real a, real b, real bias, real *scale, real *h)
     cdef real one = 1, t, n, r, magic, cut, product, low
     if real is float:
         magic = <float>(12582912 + 127) + bias
-        cut = finite((bias + 127) * <float>0.6931471805599453 / b)
+        cut = finite((bias + <float>127) * <float>0.6931471805599453 / b)
         a = cut if cut < a else a
         t = fma_(a, b * -<float>1.44269504088896341, magic)
         n = t - magic
@@ -341,44 +341,6 @@ cdef inline real power_of_2(real n, real magic) noexcept nogil:
         return float_of(bits32(n + magic) << 23)
     else:
         return double_of(bits64(n + magic) << 52)
-
-
-cdef inline void exp_minus_parts(
-    real a, real a_low, real *scale, real *scale2, real *h, real *h_low
-) noexcept nogil:
-    """exp(-(a + a_low)) = scale * scale2 * (1 + h + h_low), for a >= 0.
-
-    As exp_minus, for an argument in two parts. Each scale is about 2^(n/2) and a normal number:
-    a large factor times one of them neither over- nor underflows where the whole product does not.
-    The result is 0 from where it is some 2^-245 (float) or 2^-2019 (double).
-    """
-    cdef real t, n, r, low, one = 1
-    cdef uint32_t i
-    cdef uint64_t j
-    cdef bint vanished
-    if real is float:
-        vanished = a > 170
-        a = 170 if vanished else a
-        t = fma_(a, -<float>1.44269504088896341, <float>(12582912 + 2 * 127))
-        n = t - <float>(12582912 + 2 * 127)
-        a = fma_(n, <float>0.693145751953125, a)
-        low = fma_(n, <float>1.428606765330187e-06, 0 if vanished else a_low)
-        i = bits32(t) - bits32(<float>12582912)
-        scale[0] = float_of((i >> 1) << 23)
-        scale2[0] = float_of((i - (i >> 1)) << 23)
-    else:
-        vanished = a > 1400
-        a = 1400 if vanished else a
-        t = fma_(a, -1.44269504088896341, 6755399441055744.0 + 2 * 1023)
-        n = t - (6755399441055744.0 + 2 * 1023)
-        a = fma_(n, 6.93147180369123816490e-01, a)
-        low = fma_(n, 1.90821492927058770002e-10, 0 if vanished else a_low)
-        j = bits64(t) - bits64(6755399441055744.0)
-        scale[0] = double_of((j >> 1) << 52)
-        scale2[0] = double_of((j - (j >> 1)) << 52)
-    scale[0] = 0 if vanished else scale[0]
-    two_sum(a, low, &r, &low)
-    two_sum(-r, fma_(r * r, expm1_series(r, one), fma_(low, r, -low)), h, h_low)
 
 
 @cython.cdivision(True)

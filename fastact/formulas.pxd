@@ -19,7 +19,6 @@ from fastact.elementary cimport (
     exp_four_thirds,
     exp_magic,
     exp_minus,
-    exp_minus_parts,
     exp_of_parts,
     exp_of_product,
     exp_of_sum,

@@ -78,6 +78,9 @@ POLYNOMIALS = {
     "exp double": (exp_tail, lambda r: r * r / mp.exp(r), *REDUCED, 9),
     "atanh float": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 3),
     "atanh double": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 9),
+    # Numba's and NumPy's.
+    "tanh float": (tanh_tail, relative(tanh_tail), mp.mpf(0), mp.mpf(1), 7),
+    "tanh double": (tanh_tail, relative(tanh_tail), mp.mpf(0), mp.mpf(1), 15),
     # Up to 1.25; the constant is rounded to 3.
     "tanh_shrink float": (tanh_shrink, tanh_tail, mp.mpf(0), mp.mpf("1.5625"), 4),
     "tanh_shrink double": (tanh_shrink, tanh_tail, mp.mpf(0), mp.mpf("1.5625"), 9),

@@ -26,7 +26,8 @@ from fastact.elementary import Elementary
 # as jitable functions. Formulas and loops stay in one file because Numba's cache watches
 # the file of the function that it compiles, and no other.
 #
-# The algorithms are those of elementary.pxd and formulas.pxd, where the errors are bounded.
+# Most algorithms are those of elementary.pxd and formulas.pxd. Where these have become faster since
+# (the gates, squareplus, softplus, mish, the kin of tanh), what is here is what they were before.
 
 _HAS_FMA = platform.machine() in ("aarch64", "arm64") or bool(
     llvmlite.binding.get_host_cpu_features().get("fma")
