@@ -157,9 +157,9 @@ def test_sub_interpreters(first):
         "try:\n"
         "    import fastact\n"
         "except ImportError as error:\n"
-        "    print('ImportError:', error)\n"
+        "    print('ImportError:', error, flush=True)\n"
         "else:\n"
-        "    print(fastact.sigmoid(0.0))"
+        "    print(fastact.sigmoid(0.0), flush=True)"
     ) % [path or os.getcwd() for path in sys.path]
     attempts = [f"run({attempt!r})", f"run({attempt!r})", f"exec({attempt!r})"]
     code = [interpreters(), *([f"exec({attempt!r})"] if first == "main" else []), *attempts]
