@@ -19,6 +19,11 @@ NARROW = REGISTERS | {"avx512": "%[yz]mm"}
 SUFFIX = {"float16": "ps", "float32": "ps", "float64": "pd"}
 
 
+def is_cheap(row):
+    """Whether src/ufuncs.pxi has it among the cheap ones, which memory bounds."""
+    return row.cost in ("copy", "max")
+
+
 class Loop(list):
     """An innermost loop: its instructions, as text."""
 
@@ -26,12 +31,11 @@ class Loop(list):
         return any(re.search(pattern, line) for line in self)
 
     def is_packed(self, tier, dtype, row=None):
-        """Whether it computes on whole registers of the tier: arithmetic, mask or minimum.
+        """Whether it computes on whole registers: arithmetic, mask or minimum.
 
-        For the kernels of a row that is one of src/ufuncs.pxi's cheap ones, on those it gives them.
+        Those of the tier or, in the kernels of a row that is cheap, those that they are given.
         """
-        cheap = row is not None and row.cost in ("copy", "max")
-        registers = (NARROW if cheap else REGISTERS)[tier]
+        registers = (NARROW if row and is_cheap(row) else REGISTERS)[tier]
         operation = rf"^v?(\w*(add|sub|mul|div|min|max|cmp\w*)|and|andn|blend\w*){SUFFIX[dtype]}\s"
         return self.has(operation + f".*{registers}") and self.has(
             rf"^v?mov[au]p[sd]\s+{registers}\d+,.*\("
@@ -105,9 +109,10 @@ def by_symbol(code, tier, name, dtype):
             for operation in row.operations()
             if row.name + operation.suffix == name
         )
-        places = ["float32", "float64"].index(dtype), [*ACTIVATIONS].index(row.name)
-        symbol = "__pyx_fuse_{}_{}_{}__pyx_f_".format(*places, OPERATIONS.index(operation))
-        symbol += rf"\w*_ufuncs_{tier}_kernel"
+        kin = [other for other in ACTIVATIONS.values() if is_cheap(other) == is_cheap(row)]
+        places = ["float32", "float64"].index(dtype), kin.index(row), OPERATIONS.index(operation)
+        symbol = "__pyx_fuse_{}_{}_{}__pyx_f_".format(*places)
+        symbol += rf"\w*_ufuncs_{tier}_{'narrow_' if is_cheap(row) else ''}kernel"
     return next(found for key, found in code.items() if re.fullmatch(symbol, str(key)))
 
 

@@ -4,7 +4,8 @@ import platform
 import shutil
 
 import pytest
-from disassembly import innermost_loops
+from disassembly import by_symbol, code_of, innermost_loops, path
+from disassembly import functions as code_by_symbol
 
 from fastact import backends
 from fastact.activations import functions
@@ -74,3 +75,12 @@ def test_scalar_code_is_told_from_vector_code(tier):
     assert any(not loop.is_packed(tier, "float32") for loop in loops)
     other = {"baseline": "avx512", "avx2": "avx512", "avx512": "baseline"}[tier]
     assert not any(loop.is_packed(other, "float64") for loop in loops)
+
+
+@pytest.mark.parametrize("tier", backends.cython.runnable() if TIERS else [])
+def test_symbol_is_the_address(tier):
+    """So that kernels which cannot run here are found by their symbols."""
+    code = code_by_symbol(path(tier))
+    for name, _, _ in functions():
+        for dtype in "float32", "float64":
+            assert by_symbol(code, tier, name, dtype) is code_of(tier, name, dtype), name
