@@ -67,6 +67,10 @@ def series(row, parameters, c):
         slopes.append(oracle.derivative(row, centre, parameters))
         around.append([oracle.derivative(row, centre + r * t, parameters) for t in _NODES])
     value, slope = oracle.exact(values, np.float64), oracle.exact(slopes, np.float64)
+    # At a root of f' an ulp is the smallest there is, and no float holds the differences in it.
+    largest = [float(max(abs(v - v0) for v in nodes)) for v0, nodes in zip(slopes, around)]
+    scale = np.maximum(slope.ulp, np.array(largest) * 2.0**-500)
+    slope = slope._replace(rest=slope.rest * (slope.ulp / scale), ulp=scale)
     differences = [
         [float((v - v0) / ulp) for v in nodes]
         for v0, nodes, ulp in zip(slopes, around, slope.ulp.tolist())

@@ -114,6 +114,17 @@ def test_series_are_what_mpmath_says(row):
             assert abs(found.error - expected) < _taylor.PRECISION
 
 
+def test_a_root_of_the_derivative_is_no_harder():
+    """There the derivative's ulp is the smallest that there is."""
+    row, rng = ACTIVATIONS["hard_swish"], np.random.default_rng(0)
+    series = dict(zip(_scans.OPERATIONS, _taylor.series(row, (), np.array([-1.5]))))
+    x = _taylor.neighbours(series["value"], 500, rng)
+    scan = _scans.WideScan(row.name, "float64", ("numpy",), x.size, 0)
+    for (_, operation), function in scan.contenders.items():
+        found = _taylor.worst_of(x, function(x), series[operation], scan.zones[operation])
+        assert 0 < found.error < 2
+
+
 # Near a root of f' ---------------------------------------------------------------------------
 
 
