@@ -44,7 +44,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int16_t, uint16_t
 from numpy cimport npy_intp
 
-from fastact cimport formulas
+cimport fastact.formulas as formulas  # in full: the form that a cache of Cython's knows
 from fastact.elementary cimport (
     bfloat16_to_float,
     float_to_bfloat16,
