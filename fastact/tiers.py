@@ -6,6 +6,6 @@ and import asks the CPU for them, so the two cannot differ.
 
 TIERS = {
     "baseline": (),
-    "avx2": ("avx2", "fma"),
-    "avx512": ("avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"),
+    "avx2": ("avx2", "fma", "f16c"),
+    "avx512": ("avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512dq", "avx512vl"),
 }

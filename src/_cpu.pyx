@@ -10,6 +10,7 @@ cdef extern from *:
     """
     bint supports_avx2 "fastact_supports(\"avx2\")"
     bint supports_fma "fastact_supports(\"fma\")"
+    bint supports_f16c "fastact_supports(\"f16c\")"
     bint supports_avx512f "fastact_supports(\"avx512f\")"
     bint supports_avx512bw "fastact_supports(\"avx512bw\")"
     bint supports_avx512dq "fastact_supports(\"avx512dq\")"
@@ -19,6 +20,7 @@ cdef extern from *:
 FEATURES = {
     "avx2": supports_avx2,
     "fma": supports_fma,
+    "f16c": supports_f16c,
     "avx512f": supports_avx512f,
     "avx512bw": supports_avx512bw,
     "avx512dq": supports_avx512dq,

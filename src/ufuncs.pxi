@@ -92,6 +92,29 @@ cdef extern from *:
     #define fastact_narrow void
     #endif
 
+    /* The leading elements of a contiguous array of float16 as float and back, as many as whole
+       vectors hold; how many those are. No compiler finds these instructions by itself. */
+    #if defined(__F16C__)
+    #include <immintrin.h>
+    static inline npy_intp fastact_widen_halves(const uint16_t *halves, float *x, npy_intp n)
+    {
+        npy_intp i = 0;
+        for (; i < n - 7; i += 8)
+            _mm256_storeu_ps(x + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(halves + i))));
+        return i;
+    }
+    static inline npy_intp fastact_narrow_to_halves(const float *x, uint16_t *halves, npy_intp n)
+    {
+        npy_intp i = 0;
+        for (; i < n - 7; i += 8)
+            _mm_storeu_si128((void *)(halves + i), _mm256_cvtps_ph(_mm256_loadu_ps(x + i), 0));
+        return i;
+    }
+    #else
+    #define fastact_widen_halves(halves, x, n) 0
+    #define fastact_narrow_to_halves(x, halves, n) 0
+    #endif
+
     /* What a ufunc's loops need to know of it; the ufunc's `data` points to one. */
     typedef struct {
         void *of_float, *of_double; /* kernels */
@@ -266,6 +289,8 @@ cdef extern from *:
         void *of_double
         int nin, nout, first_parameter, takes_bfloat16, adds_bias
     bint is_plain "fastact_is_plain"(Kernels *, PyObject **, Py_ssize_t, PyObject *, PyObject **)
+    npy_intp widen_halves "fastact_widen_halves"(uint16_t *, float *, npy_intp) noexcept nogil
+    npy_intp narrow_to_halves "fastact_narrow_to_halves"(float *, uint16_t *, npy_intp) noexcept nogil
     unsigned flags "fastact_flags"() noexcept nogil
     void restore_flags "fastact_restore_flags"(unsigned) noexcept nogil
     void *bfloat16_loop "fastact_bfloat16_loop"
@@ -605,9 +630,11 @@ cdef inline element narrowed(real value, element *dtype) noexcept nogil:
 cdef inline void gather(
     element *source, npy_intp step, real *restrict block, npy_intp n
 ) noexcept nogil:
-    cdef npy_intp i
+    cdef npy_intp i, start = 0
     if step == <npy_intp>sizeof(element):
-        for i in range(n):
+        if element is uint16_t and real is float:
+            start = widen_halves(source, block, n)
+        for i in range(start, n):
             block[i] = widened(source[i], block)
     else:
         for i in range(n):
@@ -617,9 +644,11 @@ cdef inline void gather(
 cdef inline void scatter(
     const real *restrict block, element *target, npy_intp step, npy_intp n
 ) noexcept nogil:
-    cdef npy_intp i
+    cdef npy_intp i, start = 0
     if step == <npy_intp>sizeof(element):
-        for i in range(n):
+        if element is uint16_t and real is float:
+            start = narrow_to_halves(block, target, n)
+        for i in range(start, n):
             target[i] = narrowed(block[i], target)
     else:
         for i in range(n):

@@ -9,6 +9,7 @@ from disassembly import functions as code_by_symbol
 
 from fastact import backends
 from fastact.activations import functions
+from fastact.tiers import TIERS as FEATURES
 
 TIERS = backends.cython.built() if "cython" in backends.runnable() else []
 
@@ -50,10 +51,12 @@ def test_kernels_are_vectorised(tier, name, row, operation, dtype):
 @pytest.mark.parametrize("tier", TIERS)
 def test_float16_is_converted_in_vectors(tier):
     loops = innermost_loops(tier, "loop", "float16")
-    shifts = [loop for loop in loops if loop.has(r"^v?ps[lr]l[dw]\s.*%[xyz]mm")]
     # Gathering shifts left by the 13 bits a float has more; scattering shifts right.
-    assert any(loop.has(r"^v?pslld\s+\$0xd,") for loop in shifts)
-    assert any(loop.has(r"^v?psrld\s+\$0xd,") for loop in shifts)
+    gathers, scatters = r"^v?pslld\s+\$0xd,.*%[xyz]mm", r"^v?psrld\s+\$0xd,.*%[xyz]mm"
+    if "f16c" in FEATURES[tier]:
+        gathers, scatters = r"^vcvtph2ps\s.*%[yz]mm", r"^vcvtps2ph\s.*%[yz]mm"
+    assert any(loop.has(gathers) for loop in loops)
+    assert any(loop.has(scatters) for loop in loops)
 
 
 @pytest.mark.parametrize("tier", TIERS)
