@@ -139,36 +139,32 @@ cdef enum:
     LANES = 32
     STACK = 4096  # elements of tiles that need no malloc
     LONGEST = 32768  # elements of rows that are side by side
+    SHORT = 16  # lines of which each element is added by itself
     JOIN = 6  # lines that take as long as to join the lanes
 
 
 cdef void maxima(real *x, npy_intp height, bint joined, real *top) noexcept nogil:
     """The maximum of each row; NaN is passed over."""
+    cdef real best[LANES]  # in registers, as `top` could not be
     cdef npy_intp j, w
-    cdef real *line
-    cdef real u, v
     for w in range(LANES):
-        top[w] = <real>-INFINITY
-    # Two lines at a time: top[] goes through memory, and each step waits for the one before.
-    for j in range(0, height - 1, 2):
-        line = x + j * LANES
+        best[w] = <real>-INFINITY
+    for j in range(height):
         for w in range(LANES):
-            u = line[w] if line[w] > top[w] else top[w]
-            v = line[LANES + w]
-            top[w] = v if v > u else u
-    if height % 2:
-        line = x + (height - 1) * LANES
-        for w in range(LANES):
-            top[w] = line[w] if line[w] > top[w] else top[w]
+            best[w] = x[j * LANES + w] if x[j * LANES + w] > best[w] else best[w]
     if joined:
-        for w in range(1, LANES):
-            top[0] = top[w] if top[w] > top[0] else top[0]
-        for w in range(1, LANES):
-            top[w] = top[0]
+        j = LANES // 2
+        while j > 0:
+            for w in range(j):
+                best[w] = best[w + j] if best[w + j] > best[w] else best[w]
+            j //= 2
+    for w in range(LANES):
+        top[w] = best[0] if joined else best[w]
 
 
 cdef enum terms:
     ALL  # a
+    EACH  # the same, none of them added in its own precision
     PRODUCTS  # a * b
     OTHERS  # a where b is not the row's value of c
 
@@ -179,6 +175,8 @@ cdef void total(
     """The sum of the terms of each row."""
     if kind == ALL:
         add_up(ALL, a, b, c, height, joined, result)
+    elif kind == EACH:
+        add_up(EACH, a, b, c, height, joined, result)
     elif kind == PRODUCTS:
         add_up(PRODUCTS, a, b, c, height, joined, result)
     else:
@@ -192,11 +190,11 @@ cdef inline void add_up(
     cdef double errors[LANES]
     cdef double sum, part
     cdef real four
-    cdef npy_intp j, i, w
+    cdef npy_intp fours = 0 if kind == EACH else height // 4 * 4, j, i, w
     for w in range(LANES):
         sums[w] = 0
         errors[w] = 0
-    for j in range(0, height - 3, 4):
+    for j in range(0, fours, 4):
         for w in range(LANES):
             i = j * LANES + w
             # Four elements are added in their own precision, two roundings deep.
@@ -212,7 +210,7 @@ cdef inline void add_up(
                 part = sum - sums[w]
                 errors[w] += (sums[w] - (sum - part)) + (four - part)
             sums[w] = sum
-    for j in range(height // 4 * 4, height):
+    for j in range(fours, height):
         for w in range(LANES):
             i = j * LANES + w
             sums[w] += term(kind, a[i], b[i], c[w])
@@ -234,39 +232,59 @@ cdef inline real term(terms kind, real a, real b, real c) noexcept nogil:
 
 
 cdef void exponentials(
-    real *x, real *top, npy_intp height, bint joined, real *e, real *largest
+    bint biased, real *x, real *top, npy_intp height, bint joined, real *e, real *largest
 ) noexcept nogil:
     """e = exp(x - top), times a power of two for each row that makes it exact (see Design).
 
-    `largest` is where x is top.
+    `largest` is where x is top. Where they are `biased`, all are larger by exp_unit, which spares a
+    multiplication: for what is made of ratios alone. What is too small to count is then not 0, but
+    2^-188 (double 2^-1526) of the largest.
     """
     cdef real shift[LANES]
     cdef real magic[LANES]
-    cdef real cut[LANES]
+    cdef real lowest[LANES]
     cdef real near, n
+    cdef real further = 0 if not biased else 38 if sizeof(real) == 4 else 450
     # x >= top - cut > top / 2 makes top - x exact.
-    cdef real far = 2 * exp_cut(<real>4)
+    cdef real far = 2 * exp_cut(<real>4 + further)
+    cdef bint shifted = False
     cdef npy_intp j, w
     for w in range(LANES):
         near = top[w] if abs_(top[w]) < far else <real>0
         n = (near * <real>1.44269504088896341 + exp_magic(<real>0)) - exp_magic(<real>0)
         shift[w] = top[w] - near
+        shifted |= shift[w] != 0
         magic[w] = exp_magic(-n)
-        cut[w] = exp_cut(-n)
-        largest[w] = exponential(top[w], shift[w], cut[w], magic[w])
+        lowest[w] = -exp_cut(further - n)
+        largest[w] = exponential(biased, top[w] - shift[w], lowest[w], magic[w])
+    if shifted:
+        for j in range(height):
+            for w in range(LANES):
+                e[j * LANES + w] = x[j * LANES + w] - shift[w]
+        x = e
+    if biased:
+        all_exponentials(True, x, lowest, magic, height, joined, e)
+    else:
+        all_exponentials(False, x, lowest, magic, height, joined, e)
+
+
+cdef inline void all_exponentials(
+    bint biased, real *x, real *lowest, real *magic, npy_intp height, bint joined, real *e
+) noexcept nogil:
+    cdef npy_intp j, w
     if joined:
         for j in range(height * LANES):
-            e[j] = exponential(x[j], shift[0], cut[0], magic[0])
+            e[j] = exponential(biased, x[j], lowest[0], magic[0])
     else:
         for j in range(height):
             for w in range(LANES):
-                e[j * LANES + w] = exponential(x[j * LANES + w], shift[w], cut[w], magic[w])
+                e[j * LANES + w] = exponential(biased, x[j * LANES + w], lowest[w], magic[w])
 
 
-cdef inline real exponential(real x, real shift, real cut, real magic) noexcept nogil:
-    cdef real a = shift - x, s, h, h_low, one = 1
-    exp_scaled(cut if cut < a else a, one, magic, &s, &h, &h_low)
-    return fma_(s, h, s) * exp_unit(x)
+cdef inline real exponential(bint biased, real x, real lowest, real magic) noexcept nogil:
+    cdef real s, h, h_low, one = 1
+    exp_scaled(-(lowest if lowest > x else x), one, magic, &s, &h, &h_low)
+    return fma_(s, h, s) if biased else fma_(s, h, s) * exp_unit(x)
 
 
 cdef bint has_nan(real *x, npy_intp step, npy_intp n) noexcept nogil:
@@ -299,7 +317,7 @@ cdef inline void row_kernel(
     cdef npy_intp i, j, w, lanes = 1 if joined else LANES
     cdef npy_intp height = (n + LANES - 1) // LANES if joined else n
     cdef bint cancels = False
-    cdef double share
+    cdef double share, least = 0.75
     cdef real t
 
     # Passes over the elements: the exponentials, and sums over each row.
@@ -317,8 +335,16 @@ cdef inline void row_kernel(
                     e[i] = t if g[i] != 0 else <real>0  # 0 log(0) = 0
             total(ALL, e, e, top, height, joined, dot)
             total(ALL, g, g, top, height, joined, mass)
-        exponentials(x, top, height, joined, e, largest)
-        total(ALL, e, e, top, height, joined, sums)
+        exponentials(
+            row_function is softmax_t or row_function is log_softmax_t or row_function in reduction,
+            x, top, height, joined, e, largest,
+        )
+        if row_function in logarithm and real is float and height <= SHORT and not joined:
+            # What cancels of them is not lost: for short rows cheaper than another pass.
+            total(EACH, e, e, top, height, joined, sums)
+            least = 9.5367431640625e-07
+        else:
+            total(ALL, e, e, top, height, joined, sums)
         if row_function is softmax_backward_t:
             total(PRODUCTS, g, e, top, height, joined, dot)
         elif row_function is log_softmax_backward_t:
@@ -326,12 +352,12 @@ cdef inline void row_kernel(
         elif row_function in logarithm:
             for w in range(lanes):
                 others[w] = sums[w] - largest[w]
-                cancels |= others[w] < 0.75 * largest[w]
+                cancels |= others[w] < least * largest[w]
             if cancels:
                 total(OTHERS, e, x, top, height, joined, others)
                 for w in range(lanes):
                     t = <real>(sums[w] - largest[w])
-                    others[w] = others[w] if t < <real>0.75 * largest[w] else sums[w] - largest[w]
+                    others[w] = others[w] if t < <real>least * largest[w] else sums[w] - largest[w]
 
     # What the elements of a row have in common. Loops that a compiler vectorises: without loads
     # from computed addresses, which come first.
