@@ -27,6 +27,19 @@ cdef extern from *:
     #define fastact_fma(a, b, c) ((a) * (b) + (c))
     #define fastact_fmaf(a, b, c) ((a) * (b) + (c))
     #endif
+    #if defined(__AVX512F__)
+    #define fastact_has_masks 1
+    #else
+    #define fastact_has_masks 0
+    #endif
+    /* GCC makes a minimum of a comparison and a choice, but not of those with a constant. */
+    #if defined(__GNUC__) && !defined(__clang__)
+    static float fastact_onef __attribute__((used)) = 1;
+    static double fastact_one __attribute__((used)) = 1;
+    #else
+    #define fastact_onef 1.0f
+    #define fastact_one 1.0
+    #endif
     static inline uint32_t fastact_bits32(float x) { uint32_t i; memcpy(&i, &x, 4); return i; }
     static inline uint64_t fastact_bits64(double x) { uint64_t i; memcpy(&i, &x, 8); return i; }
     static inline float fastact_float(uint32_t i) { float x; memcpy(&x, &i, 4); return x; }
@@ -34,6 +47,9 @@ cdef extern from *:
     """
     ctypedef unsigned long long uint64_t
     bint HAS_FMA "fastact_has_fma"
+    bint HAS_MASKS "fastact_has_masks"
+    float unknown_onef "fastact_onef"
+    double unknown_one "fastact_one"
     float fmaf_ "fastact_fmaf"(float, float, float) noexcept nogil
     double fma "fastact_fma"(double, double, double) noexcept nogil
     uint32_t bits32 "fastact_bits32"(float) noexcept nogil
@@ -136,9 +152,17 @@ cdef inline void quotient(
     low[0] = fma_(-high[0], d_low, rest + n_low) * inverse
 
 
+cdef inline real unknown(real constant) noexcept nogil:
+    """A constant that the compiler does not know, to be a bound."""
+    if real is float:
+        return constant * unknown_onef
+    else:
+        return constant * unknown_one
+
+
 cdef inline real cut_at(real a, real end_of_float, real end_of_double) noexcept nogil:
     """a, but no more than the end that is given for its type; NaN stays NaN."""
-    cdef real end = end_of_float if sizeof(real) == 4 else end_of_double
+    cdef real end = unknown(end_of_float if sizeof(real) == 4 else end_of_double)
     return end if end < a else a
 
 
@@ -243,24 +267,35 @@ cdef inline void exp_scaled(
 
 
 @cython.cdivision(True)
-cdef inline void exp_four_thirds(real a, real *scale, real *h) noexcept nogil:
-    """exp(-4/3 a) = scale * exp_unit() * (1 + 4/3 h), as exp_scaled: k is no power of two, so what
-    is split is 3/4 ln 2.
+cdef inline void reduced(
+    real a, real k, real magic, real *n, real *scale, real *r, real *r_low
+) noexcept nogil:
+    """n, scale and r of exp_scaled, r in two parts for double.
+
+    For float with FMA ln 2 is one number: 2^n exp(-k r) times 1 + n error_of_ln2() is exp(-k a).
     """
-    cdef real k = <real>1.3333333333333333, magic = exp_magic(<real>0), t, n, r
+    cdef real t
     if real is float:
-        t = fma_(a, -<float>1.9235933878519513, magic)
-        n = t - magic
-        r = fma_(n, <float>0.519851684570312, a)
-        r = fma_(n, <float>8.70084964652127e-06, r)
+        t = fma_(a, -k * <float>1.44269504088896341, magic)
+        n[0] = t - magic
+        if HAS_FMA:
+            r[0] = fma_(n[0], <float>0.6931471805599453 / k, a)
+        else:
+            r[0] = fma_(n[0], <float>0.693145751953125 / k, a)
+            r[0] = fma_(n[0], <float>1.428606765330187e-06 / k, r[0])
+        r_low[0] = 0
         scale[0] = float_of(bits32(t) << 23)
     else:
-        t = fma_(a, -1.9235933878519513, magic)
-        n = t - magic
-        r = fma_(n, 0.5198603854198609, a)
-        r = fma_(n, 9.80778415011208e-14, r)
+        t = fma_(a, -k * 1.44269504088896341, magic)
+        n[0] = t - magic
+        r[0] = fma_(n[0], 6.93147180369123816490e-01 / k, a)
+        r_low[0] = n[0] * (1.90821492927058770002e-10 / k)
         scale[0] = double_of(bits64(t) << 52)
-    h[0] = fma_(r * r, expm1_series(r, k), -r)
+
+
+cdef inline real error_of_ln2(real unused) noexcept nogil:
+    """What its nearest float is above ln 2, where `reduced` takes it."""
+    return <real>1.904654e-9 if HAS_FMA and sizeof(real) == 4 else 0
 
 
 @cython.cdivision(True)
@@ -378,46 +413,117 @@ cdef inline real sum_of(real a, real b, real *low) noexcept nogil:
     return high
 
 
-cdef inline void tanh_parts(real s, real h, real *n, real *n_low) noexcept nogil:
-    """(exp(-2a) - 1) / 2 = n + n_low from exp(-2a) = s (1 + 2 h)."""
-    cdef real half = <real>0.5, c = half * s - half
-    n[0] = fma_(s, h, c)
-    n_low[0] = fma_(s, h, c - n[0])  # without FMA too, for s is a power of two
-
-
-cdef inline void tanh_of(real n, real n_low, real q, real *t, real *t_low) noexcept nogil:
-    """tanh(a) = t + t_low from the parts of it and q = n / (1 + n).
-
-    It is -q, but as -n + n q the quotient's rounding errors are scaled down. That of n would be
-    magnified: what q needs for it is near 7.3 on all of [1/4, 1], and below, s is 1 and n exact.
-    """
-    q = fma_(n_low, <real>7.3, q)
-    t[0] = fma_(n, q, -n)
-    t_low[0] = fma_(n, q, -n - t[0])
-
-
-cdef inline real tanh_tail(real x2, real *low) noexcept nogil:
-    """x^3 / (x - tanh(x)) for x^2 <= 1.25^2, with its rounding error."""
-    # src/coefficients.py, "tanh_shrink".
-    cdef real p, three = 3, high
+cdef inline void reduced_four_thirds(
+    real a, real *n, real *scale, real *r, real *r_low
+) noexcept nogil:
+    """The same for k = 4/3: it is no power of 2, so what is split is 3/4 ln 2."""
+    cdef real magic = exp_magic(<real>0), t
     if real is float:
-        p = -<float>1.01820795e-5
-        p = fma_(p, x2, <float>0.000251404589)
-        p = fma_(p, x2, -<float>0.0057129476)
-        p = fma_(p, x2, <float>1.19999976)
+        t = fma_(a, -<float>1.9235933878519513, magic)
+        n[0] = t - magic
+        if HAS_FMA:
+            r[0] = fma_(n[0], <float>0.5198603854199590, a)
+        else:
+            r[0] = fma_(n[0], <float>0.519851684570312, a)
+            r[0] = fma_(n[0], <float>8.70084964652127e-06, r[0])
+        r_low[0] = 0
+        scale[0] = float_of(bits32(t) << 23)
     else:
-        p = 2.4750022426499882344e-12
-        p = fma_(p, x2, -6.9047027646815727422e-11)
-        p = fma_(p, x2, 1.4569262707855024624e-9)
-        p = fma_(p, x2, -2.9558854000179007303e-8)
-        p = fma_(p, x2, 5.987621552515593491e-7)
-        p = fma_(p, x2, -0.000012203667667797562426)
-        p = fma_(p, x2, 0.00025396825357970855692)
-        p = fma_(p, x2, -0.0057142857142402371924)
-        p = fma_(p, x2, 1.199999999999997949)
-    high = fma_(p, x2, three)
-    low[0] = fma_(p, x2, three - high)
-    return high
+        t = fma_(a, -1.9235933878519513, magic)
+        n[0] = t - magic
+        r[0] = fma_(n[0], 0.5198603854198609, a)
+        r_low[0] = n[0] * 9.80778415011208e-14
+        scale[0] = double_of(bits64(t) << 52)
+
+
+cdef inline double tanh_series(double high, double low) noexcept nogil:
+    """tanh(high + low) for |high| <= ln(2) / 4 and a low part of some bits."""
+    # src/coefficients.py, "tanh of r".
+    cdef double r = high + low, r2 = r * r, p = 0.00344483138189130379766
+    p = fma_(p, r2, -0.00885730862869286352468)
+    p = fma_(p, r2, 0.0218693707241166918121)
+    p = fma_(p, r2, -0.0539682527823670432597)
+    p = fma_(p, r2, 0.133333333327841190552)
+    p = fma_(p, r2, -0.333333333333324861375)
+    return high + fma_(r, r2 * p, low)
+
+
+cdef inline double lecun_tanh_series(double high, double low) noexcept nogil:
+    """1.7159 tanh(2/3 (high + low)) for |high| <= 3/8 ln(2) and a low part of some bits."""
+    # tanh's coefficients times 1.7159 (2/3)^n. Without FMA the slope has so few bits that its
+    # product with a head is exact.
+    cdef double r = high + low, r2 = r * r, p = 0.000030372012879316339803
+    cdef double slope = 1.1439333333333332465 if HAS_FMA else 1.1439333260059356689
+    cdef double slope_low = 8.6804637552025572707e-17 if HAS_FMA else 7.3273976643880208333e-9
+    p = fma_(p, r2, -0.00017570733929445559395)
+    p = fma_(p, r2, 0.0009761283570320610536)
+    p = fma_(p, r2, -0.0054199030605879021581)
+    p = fma_(p, r2, 0.030128285321118380098)
+    p = fma_(p, r2, -0.16947160493826729767)
+    p = fma_(fma_(p, r2, slope_low), r, slope * low)
+    if HAS_FMA:
+        return fma_(slope, high, p)
+    return slope * head(high) + (slope * (high - head(high)) + p)
+
+
+cdef inline void shrink_reduced(real a, real *s, real *r) noexcept nogil:
+    """exp(-2 a) = s exp(-2 r) closely enough for tanh_shrink beyond 1.25; a up to 40."""
+    cdef real t, n, magic
+    if real is float:
+        magic = 12582912 + 127
+        t = fma_(a, -<float>2.88539008177792681, magic)
+        n = t - magic
+        s[0] = float_of(bits32(t) << 23)
+    else:
+        magic = 6755399441055744.0 + 1023
+        t = fma_(a, -2.88539008177792681, magic)
+        n = t - magic
+        s[0] = double_of(bits64(t) << 52)
+    if HAS_FMA:
+        r[0] = fma_(n, <real>0.34657359027997264, a)
+    elif real is float:
+        r[0] = fma_(n, <float>7.14303382635163e-07, fma_(n, <float>0.3465728759765625, a))
+    else:
+        r[0] = fma_(n, 9.54107464635385e-11, fma_(n, 0.34657359018456191, a))
+
+
+cdef inline real choose(bint first, real a, real b) noexcept nogil:
+    return a if first else b
+
+
+cdef inline real shrink_series(bint small, real v, real v2) noexcept nogil:
+    """One of two polynomials: of z = (x/2)^2 if small, where 3/4 + z p = x^3 / (x - tanh(x)) / 4,
+    else of r, where exp(-2 r) = 1 + 2 (r^2 p - r) closely enough for tanh_shrink beyond 1.25.
+    """
+    # src/coefficients.py, "tanh_shrink" and "exp of tanh_shrink".
+    cdef real p, q
+    if real is float:
+        p = choose(small, -<float>1.01820795e-5 * 64, -<float>0.00835339873903450275931 * 16)
+        p = fma_(p, v, choose(small, <float>0.000251404589 * 16, <float>0.04188596159310945009 * 8))
+        p = fma_(p, v, choose(small, -<float>0.0057129476 * 4, -<float>0.16666588004027573086 * 4))
+        p = fma_(p, v, choose(small, <float>1.19999976, <float>0.499992447685015113893 * 2))
+    else:
+        p = choose(small, 2.4750022426499882344e-12 * 65536, 2.75729884631692419122e-7 * 512)
+        q = choose(small, -6.9047027646815727422e-11 * 16384, -2.76329720550991132034e-6 * 256)
+        p = fma_(
+            p, v2, choose(small, 1.4569262707855024624e-9 * 4096, 2.48016157550782735703e-5 * 128)
+        )
+        q = fma_(
+            q, v2, choose(small, -2.9558854000179007303e-8 * 1024, -0.000198411897471452196668 * 64)
+        )
+        p = fma_(
+            p, v2, choose(small, 5.987621552515593491e-7 * 256, 0.00138888888693054289107 * 32)
+        )
+        q = fma_(
+            q, v2, choose(small, -1.2203667667797562426e-5 * 64, -0.00833333336785100144855 * 16)
+        )
+        p = fma_(
+            p, v2, choose(small, 0.00025396825357970855692 * 16, 0.0416666666666264107769 * 8)
+        )
+        q = fma_(q, v2, choose(small, -0.0057142857142402371924 * 4, -0.166666666666174057867 * 4))
+        p = fma_(p, v2, choose(small, 1.199999999999997949, 0.500000000000002196918 * 2))
+        p = fma_(q, v, p)
+    return p
 
 
 @cython.cdivision(True)

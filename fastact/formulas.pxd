@@ -12,11 +12,12 @@ from libc.math cimport INFINITY, NAN
 
 from fastact.elementary cimport (
     HAS_FMA,
+    HAS_MASKS,
     abs_,
     copysign_,
     cut_at,
+    error_of_ln2,
     exp_cut,
-    exp_four_thirds,
     exp_magic,
     exp_minus,
     exp_of_parts,
@@ -24,19 +25,24 @@ from fastact.elementary cimport (
     exp_of_sum,
     exp_scaled,
     exp_unit,
+    expm1_series,
     finite,
     fma_,
+    head,
+    lecun_tanh_series,
     log1p_over_scale,
     mills_ratio,
     nan_or,
     power_of_2,
     quotient,
     real,
+    reduced,
+    reduced_four_thirds,
+    shrink_reduced,
+    shrink_series,
     sqrt_,
     sum_of,
-    tanh_of,
-    tanh_parts,
-    tanh_tail,
+    tanh_series,
     two_product,
     two_sum,
 )
@@ -214,19 +220,30 @@ cdef inline real hard_sigmoid_derivative_from_output(real y) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # tanh |x| = t from e = exp(-2|x|) = s (1 + 2 h).
-    cdef real zero = 0, one = 1, two = 2, s, h, h_low, n, n_low, t, v
-    exp_scaled(cut_at(abs_(x), 52, 373), two, exp_magic(zero), &s, &h, &h_low)
-    s = s * exp_unit(x)
+    # With e = exp(-2|x|) = s exp(-2 r), s a power of 2, tanh |x| is u = (1 - e) / (1 + e). In double
+    # that is 2.07 ulp off at 0.12: there it is, with t = tanh(r), ((1 - s) + t (1 + s)) / d of
+    # d = (1 + s) + t (1 - s), or (1 - s)^2 + s q, which is t as long as s is 1. (That takes 1.14 of the
+    # time in float; the plain quotient takes 0.8, but is 2.56 ulp off.)
+    cdef real one = 1, two = 2, inverse = one / exp_unit(x), n, scale, r, r_low, s, h, t, u, v
+    cdef real w, rest, square, d
+    reduced(cut_at(abs_(x), 53, 373), two, exp_magic(<real>0), &n, &scale, &r, &r_low)
     if real is float:
-        t = fma_(-two * s, h, one - s) / fma_(two * s, h, one + s)
+        h = fma_(r * r, expm1_series(r, two), -r)
+        t = scale + scale
+        u = fma_(-t, h, inverse - scale) / fma_(t, h, inverse + scale)
+        # 1 - u as 2 e / (1 + e) = e (1 + u) to keep the tail, where u is 1.
+        v = fma_(t, h, scale) * fma_(n, two * error_of_ln2(x), one + u) * exp_unit(x)
     else:
-        tanh_parts(s, h, &n, &n_low)
-        tanh_of(n, n_low, n / (one + n), &t, &v)  # (1 - e) / (1 + e) is 2.07 ulp off at 0.12
-    y[0] = copysign_(t, x)
-    # 1 - t^2 = v (2 - v) with v = 1 - t, as 2 e / (1 + e) = e (1 + t) to keep the tail.
-    v = fma_(two * s, h, s) * (one + t)
-    dy[0] = fma_(-v, v, v + v)
+        s = scale * exp_unit(x)
+        t = tanh_series(r, r_low)
+        w = one - s
+        rest = w * s
+        square = w - rest
+        d = fma_(t, w, one + s)
+        u = fma_(s, fma_(t, square + (3 - s), rest) / d, square)
+        v = (scale + scale) * (one - t) / d * exp_unit(x)
+    y[0] = copysign_(u, x)
+    dy[0] = fma_(-v, v, v + v)  # 1 - u^2
 
 
 cdef inline real tanh_derivative_from_output(real y) noexcept nogil:
@@ -236,43 +253,45 @@ cdef inline real tanh_derivative_from_output(real y) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void lecun_tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # With e = exp(-4/3 |x|) = s (1 + g) and H the height, H (1 - 2 s) - 2 H s q, of which
-    # the quotient q = (g (1 - s) - s) / (1 + e) is small, or |x| times a polynomial as long as s is
-    # 1 or 1/2.
-    cdef real one = 1, four = 4, k = <real>1.3333333333333333, a = cut_at(abs_(x), 90, 700)
-    cdef real height = <real>1.7159, twice = height + height
-    cdef real slope = <real>1.1439333333333332, slope_low, s, scale, h, g, d, q, p, x2 = x * x
-    exp_four_thirds(a, &scale, &h)
+    # In double as tanh, with t and the square H times as large. In float, where that is 2.4 ulp
+    # off, with e = exp(-4/3 |x|) and m + m_low = H (e - 1) / 2 it is -m H / (H + m) = -m + m q,
+    # q = m / (H + m): the quotient's rounding errors are scaled down. What q needs for those of m
+    # is near 7.3 / H where they matter: below, s is 1 and m exact. H is exactly 3/2 of the slope
+    # at 0; `error` is what that costs, 1 at 0 and 2 at infinity.
+    cdef real one = 1, height = <real>1.7159, slope = <real>1.1439333333333333, part = one / height
+    cdef real error = -<real>4.3e-8, half = slope * <real>0.75, factor = slope * 4
+    cdef real n, scale, s, r, r_low, t, u, w, h, rest, square, d, q, m, m_low, c, v
+    reduced_four_thirds(cut_at(abs_(x), 90, 700), &n, &scale, &r, &r_low)
     s = scale * exp_unit(x)
-    g = k * h
-    d = fma_(s, g, s) + one
-    # src/coefficients.py, "lecun_tanh".
     if real is float:
-        slope_low = <float>(1.1439333333333332 - <double>slope)
-        p = -<float>0.000129071501
-        p = fma_(p, x2, <float>0.000947053569)
-        p = fma_(p, x2, -<float>0.00541141709)
-        p = fma_(p, x2, <float>0.0301271908)
-        p = fma_(p, x2, -<float>0.169471559)
+        h = r * r * (slope * expm1_series(r, <real>1.3333333333333333))
+        t = fma_(-slope, r, h)
+        if HAS_FMA:
+            h = t
+            factor = fma_(n, factor * error_of_ln2(x), factor)
+        else:
+            h = h - (head(slope) * (r - head(r)) + (slope - head(slope)) * r)
+            h = h - head(slope) * head(r)
+        c = fma_(s, half, -half)
+        m = fma_(s, h, c)
+        m_low = fma_(s, h, c - m) + fma_(s, half, -(half + c))
+        q = m / (height + m)
+        u = fma_(m, q + fma_(m_low, <float>7.3 / height, error), -m)
+        # slope 4 e / (1 + e)^2, as 4 e / (1 + e) (1 - e / (1 + e))
+        q = (half + t) / (height + fma_(s, t, c))
+        dy[0] = fma_(-s * q, q, q) * (scale * factor) * exp_unit(x)
     else:
-        slope_low = 8.680463755202558e-17
-        p = 1.8761735855790311195e-8
-        p = fma_(p, x2, -1.6646090412599875021e-7)
-        p = fma_(p, x2, 1.0133513470117688732e-6)
-        p = fma_(p, x2, -5.6978450993962527899e-6)
-        p = fma_(p, x2, 0.000031668522972396934546)
-        p = fma_(p, x2, -0.00017582447901054715043)
-        p = fma_(p, x2, 0.00097613356097792633754)
-        p = fma_(p, x2, -0.0054199031757512310988)
-        p = fma_(p, x2, 0.030128285322218808491)
-        p = fma_(p, x2, -0.16947160493826986344)
-    p = fma_(a, slope, a * fma_(p, x2, slope_low))
-    q = fma_(g, one - s, -s) / d
-    q = fma_(-twice * s, q, fma_(-twice, s, height))
-    y[0] = copysign_(p if a < <real>0.7799 else q, x)
-    # slope 4 e / (1 + e)^2, as 4 e / (1 + e) (1 - e / (1 + e))
-    q = (one + g) / d
-    dy[0] = fma_(-s * q, q, q) * (scale * (four * slope)) * exp_unit(x)
+        t = lecun_tanh_series(r, r_low)
+        w = one - s
+        h = fma_(-height, s, height)
+        rest = h * s
+        square = h - rest
+        d = fma_(t, fma_(s, -part, part), one + s)
+        u = fma_(s, fma_(t, (w - w * s) + (3 - s), rest) / d, square)
+        # slope v (2 - v), of which v = 1 - u / height
+        v = (scale + scale) * fma_(t, -0.6666666666666666, slope) / d * exp_unit(x)
+        dy[0] = fma_(-v, v * (one / slope), v + v)
+    y[0] = copysign_(u, x)
 
 
 @cython.cdivision(True)
@@ -302,25 +321,39 @@ cdef inline real hard_tanh_derivative_from_output(
 
 @cython.cdivision(True)
 cdef inline void tanh_shrink_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # Up to 1.25 x^3 over a polynomial, beyond |x| - 1, which is exact, and 2 q, q = e / (1 + e),
-    # e = exp(-2|x|): one division. The derivative is tanh^2, of what they leave of |x|.
-    cdef real a = abs_(x), zero = 0, one = 1, two = 2, s, h, h_low, e, x2, x2_low, x3, x3_low
-    cdef real d, d_low, q, t
+    # Up to 1.25 x^3 over a polynomial, as (x/2)^2 x / d, beyond |x| - 1, which is exact, and 2 q,
+    # q = e / (1 + e), e = exp(-2|x|): one division. The derivative is the square of what they leave
+    # of |x|, where x^3 / d needs no more than its rounding.
+    cdef real a = abs_(x), one = 1, two = 2, s, r, p, z, z_low, f, h
+    cdef real v, v2, part, whole, d, q, t, t_low
     cdef bint small = a < 1.25
-    exp_scaled(cut_at(a, 40, 300), two, exp_magic(zero), &s, &h, &h_low)  # from there tanh is 1
-    e = fma_(two * s, h, s) * exp_unit(x)
-    two_product(a, a, &x2, &x2_low)
-    two_product(a, x2, &x3, &x3_low)
-    x3_low = fma_(a, x2_low, x3_low)
-    d = tanh_tail(x2, &d_low)
-    q = (one if small else e) / (d if small else one + e)
-    if HAS_FMA:
-        t = fma_(x3, q, fma_(-(x3 * q), d_low, x3_low) * q)
+    shrink_reduced(cut_at(a, 40, 40), &s, &r)  # from there tanh is 1
+    two_product(a * <real>0.25, a, &z, &z_low)
+    if HAS_MASKS:  # choosing coefficients takes 0.9 of the time of two series, elsewhere 1.15
+        v = z if small else r
+        v2 = v * v
+        p = shrink_series(small, v, v2)
+        f = z if small else v2
+        part = <real>0.75 if small else -r
+        whole = h = fma_(p, f, part)
     else:
-        quotient(x3, x3_low, d, d_low, q, &t, &d)
-        t = t + d
-    y[0] = copysign_(t if small else fma_(two, q, a - one), x)
-    t = a - t if small else fma_(-two, q, one)
+        h = fma_(shrink_series(False, r, r * r), r * r, -r)
+        p = shrink_series(True, z, z * z)
+        part = <real>0.75
+        whole = fma_(p, z, part)
+    d = fma_(two * s, h, s)
+    q = (a if small else d) / (whole if small else one + d)
+    f = z if small else two
+    # What rounding d and z cost; d is near 1.
+    t_low = fma_(-z, fma_(p, z, part - whole), z_low) * q
+    if HAS_FMA:
+        y[0] = copysign_(fma_(f, q, t_low if small else a - one), x)
+    else:
+        s = <real>16777216 * q  # lest the parts be subnormal
+        two_product(z, s, &t, &d)
+        t = (t + (d + t_low * <real>16777216)) * <real>5.960464477539063e-08
+        y[0] = copysign_(t if small else fma_(two, q, a - one), x)
+    t = fma_(-f, q, a if small else one)
     dy[0] = t * t
 
 

@@ -45,9 +45,11 @@ def tanh_shrink(x2):
     return 1 / tanh_tail(x2)
 
 
-def lecun_tail(x2):
-    """(1.7159 tanh(2 x / 3) / x less its value at 0) / x^2 as a function of x^2."""
-    return -mp.mpf("1.7159") * 8 / 27 * tanh_tail(4 * x2 / 9)
+def shrunk(r):
+    """What an error of exp's tail at r makes of x - tanh(x) at the least x beyond 1.25."""
+    a = (mp.log(2) * (4 if r <= 4 * mp.log(2) - mp.mpf("2.5") else 5) - r) / 2
+    q = 1 / (mp.exp(2 * a) + 1)
+    return r * r / mp.exp(r) * 2 * q * (1 - q) / (a - 1 + 2 * q)
 
 
 def erf_tail(x2):
@@ -84,9 +86,9 @@ POLYNOMIALS = {
     # Up to 1.25; the constant is rounded to 3.
     "tanh_shrink float": (tanh_shrink, tanh_tail, mp.mpf(0), mp.mpf("1.5625"), 4),
     "tanh_shrink double": (tanh_shrink, tanh_tail, mp.mpf(0), mp.mpf("1.5625"), 9),
-    # Up to 9/8 ln 2, and a rounding.
-    "lecun_tanh float": (lecun_tail, lambda x2: x2, TINY, mp.mpf("0.6083"), 4),
-    "lecun_tanh double": (lecun_tail, lambda x2: x2, TINY, mp.mpf("0.6083"), 9),
+    "exp of tanh_shrink float": (exp_tail, shrunk, *REDUCED, 3),
+    "exp of tanh_shrink double": (exp_tail, shrunk, *REDUCED, 8),
+    "tanh of r double": (tanh_tail, lambda x2: x2, TINY, REDUCED[1] ** 2 / 4, 5),
     "erf to 1 double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf(1), 11),
     "erf float": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 5),
     "erf double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 11),
