@@ -331,6 +331,20 @@ cdef inline void exp_of_product(real a, real b, real bias, real *scale, real *h)
     h[0] = fma_(r * r, expm1_series(r, one), -r)
 
 
+cdef inline real reduced_product(real a, real b, real n, real w, real w_low) noexcept nogil:
+    """a b + n ln 2 for a b = w + w_low, of which a fused product has no need."""
+    cdef real product, low
+    if real is float:
+        product = n * <float>0.693145751953125
+        low = <float>1.428606765330187e-06
+    else:
+        product = n * 6.93147180369123816490e-01
+        low = 1.90821492927058770002e-10
+    if HAS_FMA:
+        return fma_(n, low, fma_(a, b, product))
+    return (w + product) + fma_(n, low, w_low)
+
+
 cdef inline void exp_of_sum(real a, real a_low, real *scale, real *h, real *h_low) noexcept nogil:
     """exp(-(a + a_low)) = scale * exp_unit() * (1 + h + h_low), for a up to 130 (double 1000)."""
     cdef real t, n, r, low, one = 1, magic = exp_magic(<real>0)

@@ -38,6 +38,7 @@ from fastact.elementary cimport (
     real,
     reduced,
     reduced_four_thirds,
+    reduced_product,
     shrink_reduced,
     shrink_series,
     sqrt_,
@@ -45,6 +46,7 @@ from fastact.elementary cimport (
     tanh_series,
     two_product,
     two_sum,
+    unknown,
 )
 
 
@@ -220,10 +222,10 @@ cdef inline real hard_sigmoid_derivative_from_output(real y) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # With e = exp(-2|x|) = s exp(-2 r), s a power of 2, tanh |x| is u = (1 - e) / (1 + e). In double
-    # that is 2.07 ulp off at 0.12: there it is, with t = tanh(r), ((1 - s) + t (1 + s)) / d of
-    # d = (1 + s) + t (1 - s), or (1 - s)^2 + s q, which is t as long as s is 1. (That takes 1.14 of the
-    # time in float; the plain quotient takes 0.8, but is 2.56 ulp off.)
+    # With e = exp(-2|x|) = s exp(-2 r), s a power of 2, tanh |x| is u = (1 - e) / (1 + e). In
+    # double that is 2.07 ulp off at 0.12: there it is, with t = tanh(r), ((1 - s) + t (1 + s)) / d
+    # of d = (1 + s) + t (1 - s), or (1 - s)^2 + s q, which is t as long as s is 1. (That takes 1.14
+    # of the time in float; the plain quotient takes 0.8, but is 2.56 ulp off.)
     cdef real one = 1, two = 2, inverse = one / exp_unit(x), n, scale, r, r_low, s, h, t, u, v
     cdef real w, rest, square, d
     reduced(cut_at(abs_(x), 53, 373), two, exp_magic(<real>0), &n, &scale, &r, &r_low)
@@ -537,23 +539,30 @@ cdef inline void silu_with_derivative(real x, real *y, real *dy) noexcept nogil:
     gate(x, a, a, scale, gate_unit(x), h, a, none, False, y, dy)
 
 
+cdef inline real plain_magic(real unused) noexcept nogil:
+    """That of exp_scaled without a bias, where no power of two is small."""
+    return <real>(12582912 + 127) if sizeof(real) == 4 else <real>(6755399441055744.0 + 1023)
+
+
 @cython.cdivision(True)
 cdef inline void swish_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
     # x may be anything where exp(-w) matters: instead of by gate_unit, exp(-w) is kept from
-    # overflowing by halves of n, of which the second is 0 from n = 253 (double 2045) on.
-    cdef real a, w, w_low, n, n2, scale, h, lowest, zero = 0, one = 1
-    cdef real magic = exp_magic(<real>-64 if sizeof(real) == 4 else <real>-512)
+    # overflowing by a factor of its own where n is above 126 (double 1022), 0 from 253 (2045) on.
+    cdef real zero = <real>-0.0, one = 1, a, w, w_low, t, r, top, unit, scale, lowest
+    cdef real magic = plain_magic(x), most
+    most = unknown(magic + (<real>126 if sizeof(real) == 4 else <real>1022))
     beta = copysign_(finite(abs_(beta)), beta)
-    lowest = finite((<real>176 if sizeof(real) == 4 else <real>1418) * (one / abs_(beta)))
+    lowest = finite((<real>175.5 if sizeof(real) == 4 else <real>1417.5) * (one / abs_(beta)))
     a = clipped(x, -lowest, lowest)
     two_product(a, beta, &w, &w_low)
     if not HAS_FMA:
         w_low = w_low if abs_(w_low) <= abs_(w) else 0  # NaN where a is too large to be split
-    exp_of_parts(w, w_low, magic, &n, &scale, &h)
-    n2 = (n if n > 0 else zero) * <real>0.5
-    n2 = (n2 + magic) - magic
-    scale = power_of_2(n - n2, magic)
-    gate(x, a, w, scale, power_of_2(-n2, magic), h, w, w_low, False, y, dy)
+    t = fma_(w, -<real>1.44269504088896341, magic)
+    top = most if most < t else t
+    r = reduced_product(a, beta, t - magic, w, w_low)
+    scale = power_of_2(top, zero)
+    unit = power_of_2(top - t, magic)
+    gate(x, a, w, scale, unit, fma_(r * r, expm1_series(r, one), -r), w, w_low, False, y, dy)
     y[0] = x * <real>0.5 if beta == 0 else y[0]  # half of infinity too
 
 
