@@ -209,7 +209,7 @@ cdef inline void exp_minus(real x, real k, real *scale, real *h) noexcept nogil:
     The parts serve exp, expm1 and 1 + exp with one rounding each. |x| is cut where exp(-k |x|)
     is below half the smallest subnormal; NaN stays NaN.
     """
-    cdef real a = abs_(x), cut = exp_cut(<real>0) / k, h_low
+    cdef real a = abs_(x), cut = unknown(exp_cut(<real>0) / k), h_low
     exp_scaled(cut if cut < a else a, k, exp_magic(<real>0), scale, h, &h_low)
     scale[0] = scale[0] * exp_unit(x)
 

@@ -127,7 +127,8 @@ cdef inline real elu_derivative_from_output(real y, real alpha) noexcept nogil:
 
 cdef inline void selu_with_derivative(real x, real *y, real *dy) noexcept nogil:
     cdef real scale = <real>1.0507009873554805, scaled_alpha = <real>1.7580993408473766
-    cdef real one = 1, zero = 0, s, q, q_low, e, low, t, a = abs_(x), cut = exp_cut(zero)
+    cdef real one = 1, zero = 0, s, q, q_low, e, low, t, a = abs_(x)
+    cdef real cut = unknown(exp_cut(zero))
     exp_scaled(cut if cut < a else a, one, exp_magic(zero), &s, &q, &q_low)
     s = s * exp_unit(x)
     e = fma_(s, q, s - one)
@@ -154,7 +155,7 @@ cdef inline void celu_with_derivative(real x, real alpha, real *y, real *dy) noe
     # x / alpha as a sum: one rounding of it is as many ulp of exp(x / alpha) as its size. Below
     # `tiny`, where that may underflow, the value is x.
     cdef real tiny = <real>1e-10 if sizeof(real) == 4 else <real>1e-20
-    cdef real one = 1, a = abs_(x), z = a / alpha, cut = exp_cut(<real>0)
+    cdef real one = 1, a = abs_(x), z = a / alpha, cut = unknown(exp_cut(<real>0))
     cdef real product, rest, scale, s, h, h_low
     two_product(z, alpha, &product, &rest)
     rest = 0 if z > cut else ((a - product) - rest) / alpha
@@ -492,7 +493,7 @@ cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
 
 cdef inline real not_below(real x, real end_of_float, real end_of_double) noexcept nogil:
     """x, but no less than the end that is given for its type; NaN stays NaN."""
-    cdef real end = end_of_float if sizeof(real) == 4 else end_of_double
+    cdef real end = unknown(end_of_float if sizeof(real) == 4 else end_of_double)
     return end if end > x else x
 
 
