@@ -542,71 +542,117 @@ cdef inline real shrink_series(bint small, real v, real v2) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void mills_ratio(
-    real a, real *t, real *t_low, real *p, real *p_low, real *ratio, real *ratio_low
+    double a, double *t, double *t_low, double *p, double *p_low, double *ratio, double *ratio_low
 ) noexcept nogil:
     """The ratio exp(a^2 / 2) Q(a), and a times that as (t + t_low) (p + p_low), for a >= 0.
 
     Q is the upper tail of the normal distribution; t = a / (a + k), and p is a polynomial in
     q = 2 t - 1 = (a - k) / (a + k), so one division serves.
     """
-    cdef real d, d_low, inverse, q, q2, p1, p1_low, p2, odd
-    cdef real k, c0, c0_low, c1, c1_low
-    if real is float:
-        k = 3
-        c0, c0_low = <float>0.72908369037262590939, <float>-2.6496728338654925e-8
-        c1, c1_low = -<float>0.50933199140896093216, <float>9.8002981010398021e-9
-    else:
-        k = 4
-        c0, c0_low = 0.75528513041575149241, -2.3130269014548347e-17
-        c1, c1_low = -0.60789664197189209542, -1.3254612155494847e-17
+    cdef double d, d_low, inverse, q, q2, p1, p1_low, p2, odd
+    cdef double k = 4, c0 = 0.75528513041575149241, c0_low = -2.3130269014548347e-17
+    cdef double c1 = -0.60789664197189209542, c1_low = -1.3254612155494847e-17
     two_sum(k, a, &d, &d_low)  # exact beyond k too, which is a multiple of the last bit of d
-    inverse = <real>1 / d
+    inverse = 1 / d
     quotient(a, -0.0, d, d_low, inverse, t, t_low)  # -0.0: the sum with it is left out
     q = fma_(t[0], 2, -1)
     q2 = q * q
     # src/coefficients.py, "mills".
-    if real is float:
-        p2 = <float>5.44708928e-5
-        odd = <float>0.000131289446
-        p2 = fma_(p2, q2, -<float>0.000244743062)
-        odd = fma_(odd, q2, -<float>0.001032547)
-        p2 = fma_(p2, q2, <float>0.00102477005)
-        odd = fma_(odd, q2, <float>0.00696930638)
-        p2 = fma_(p2, q2, -<float>0.0104625169)
-        odd = fma_(odd, q2, -<float>0.0472626878)
-        p2 = fma_(p2, q2, <float>0.2300177)
-        p2 = fma_(odd, q, p2)
-    else:
-        p2 = -6.727779589825011836e-10
-        odd = -2.4201601727636448547e-9
-        p2 = fma_(p2, q2, 1.7622886832713808429e-9)
-        odd = fma_(odd, q2, 1.924175692981591539e-8)
-        p2 = fma_(p2, q2, 1.3449774056446929701e-8)
-        odd = fma_(odd, q2, -8.4801198384484693887e-8)
-        p2 = fma_(p2, q2, -1.5502887857318828184e-7)
-        odd = fma_(odd, q2, 2.7125047977454089674e-7)
-        p2 = fma_(p2, q2, 1.0215278433434980458e-6)
-        odd = fma_(odd, q2, -6.2938094027008406289e-7)
-        p2 = fma_(p2, q2, -5.9201352263128707271e-6)
-        odd = fma_(odd, q2, 7.1655011730299868231e-7)
-        p2 = fma_(p2, q2, 0.000035144668435481277426)
-        odd = fma_(odd, q2, -1.9082308191900402485e-6)
-        p2 = fma_(p2, q2, -0.00023109493085590166572)
-        odd = fma_(odd, q2, 0.00013334430827664007536)
-        p2 = fma_(p2, q2, 0.0016308184570007868898)
-        odd = fma_(odd, q2, -0.0034796923670308845381)
-        p2 = fma_(p2, q2, -0.0075401889666847180704)
-        odd = fma_(odd, q2, 0.060396574890920135113)
-        p2 = fma_(p2, q2, -0.18652185795965858286)
-        odd = fma_(odd, q2, 0.38713740074221483255)
-        p2 = fma_(p2, q, odd)
+    p2 = -6.727779589825011836e-10
+    odd = -2.4201601727636448547e-9
+    p2 = fma_(p2, q2, 1.7622886832713808429e-9)
+    odd = fma_(odd, q2, 1.924175692981591539e-8)
+    p2 = fma_(p2, q2, 1.3449774056446929701e-8)
+    odd = fma_(odd, q2, -8.4801198384484693887e-8)
+    p2 = fma_(p2, q2, -1.5502887857318828184e-7)
+    odd = fma_(odd, q2, 2.7125047977454089674e-7)
+    p2 = fma_(p2, q2, 1.0215278433434980458e-6)
+    odd = fma_(odd, q2, -6.2938094027008406289e-7)
+    p2 = fma_(p2, q2, -5.9201352263128707271e-6)
+    odd = fma_(odd, q2, 7.1655011730299868231e-7)
+    p2 = fma_(p2, q2, 0.000035144668435481277426)
+    odd = fma_(odd, q2, -1.9082308191900402485e-6)
+    p2 = fma_(p2, q2, -0.00023109493085590166572)
+    odd = fma_(odd, q2, 0.00013334430827664007536)
+    p2 = fma_(p2, q2, 0.0016308184570007868898)
+    odd = fma_(odd, q2, -0.0034796923670308845381)
+    p2 = fma_(p2, q2, -0.0075401889666847180704)
+    odd = fma_(odd, q2, 0.060396574890920135113)
+    p2 = fma_(p2, q2, -0.18652185795965858286)
+    odd = fma_(odd, q2, 0.38713740074221483255)
+    p2 = fma_(p2, q, odd)
     # The last steps in two parts, for they are all but the whole; p1 + q p2 is the slope.
     product_sum(p2, q, c1, &p1, &p1_low)
     product_sum(p1, q, c0, p, p_low)
-    if real is double or not HAS_FMA:  # else within the promise without
-        p_low[0] = fma_(p1_low + c1_low, q, p_low[0])
+    p_low[0] = fma_(p1_low + c1_low, q, p_low[0])
     p_low[0] = fma_(fma_(p2, q, p1), t_low[0] + t_low[0], p_low[0] + c0_low)
     quotient(p[0], p_low[0], d, d_low, inverse, ratio, ratio_low)
+
+
+@cython.cdivision(True)
+cdef inline void normal_tail(
+    float a, float *t, float *scale, float *h, float *lost
+) noexcept nogil:
+    """With the normal distribution's upper tail Q(a), t = a / (a + 2) and a polynomial p,
+
+    a Q(a) is t e, e = exp(-(a^2 + t p) / 2) = scale * exp_unit() * (1 + h / 2), for 0 <= a <= 15.
+    So one exp gives it, of a sum that is small but for a^2. In e is what rounding a + 2 costs, of
+    which `lost` is twice the logarithm.
+    """
+    cdef float one = 1, two = 2, half = <float>0.5, magic = exp_magic(-one)
+    cdef float d = two + a, t2, p, p_low, odd, z, z_low, m, n, r, high, rest
+    t[0] = a / d
+    t2 = t[0] * t[0]
+    # src/coefficients.py, "gelu"; the coefficient of t^8 is the next float, and the results' error
+    # then 1.96 ulp instead of 2.05.
+    odd = -<float>0.382184446
+    p = <float>1.1165837
+    odd = fma_(odd, t2, -<float>1.06581867)
+    p = fma_(p, t2, <float>0.484670281)
+    odd = fma_(odd, t2, -<float>0.211702332)
+    p = fma_(p, t2, -<float>0.163753822)
+    odd = fma_(odd, t2, -<float>0.0669091865)
+    p = fma_(p, t2, <float>0.197175339)
+    p = fma_(odd, t[0], p)
+    p = fma_(p, t[0], <float>0.738167763)
+    product_sum(p, t[0], <float>1.19153464, &p, &p_low)
+    two_product(a, a, &z, &z_low)
+    m = fma_(fma_(t[0], p, z), half * -<float>1.44269504088896341, magic)
+    n = m - magic
+    scale[0] = float_of(bits32(m) << 23)
+    r = fma_(n, <float>0.693145751953125 / half, z)
+    z_low = fma_(n, <float>1.428606765330187e-06 / half, z_low)
+    # The rounding error of a + 2, times 1 - a phi / Q, roughly.
+    lost[0] = (a - (d - two)) * (<float>0.75 - t[0])
+    z_low = z_low + lost[0]
+    if HAS_FMA:
+        r = fma_(t[0], p, r) + z_low
+    else:
+        two_product(t[0], p, &high, &rest)
+        r = (r + high) + (z_low + fma_(t[0], p_low, rest))
+    h[0] = fma_(r * r, expm1_series(r, half), -r)
+
+
+cdef inline float normal_slope(float a, float t, float lost) noexcept nogil:
+    """(Q(a) - a phi(a)) / e, all of `normal_tail`, phi being the normal distribution's density."""
+    cdef float root = <float>0.751791537, root_low = <float>-1.21144495e-8
+    cdef float t2 = t * t, p, odd
+    # src/coefficients.py, "gelu'", with each coefficient rounded before those below are found.
+    p = -<float>0.147251636
+    odd = <float>0.442335367
+    p = fma_(p, t2, -<float>0.416039884)
+    odd = fma_(odd, t2, <float>0.105052225)
+    p = fma_(p, t2, <float>0.0447034538)
+    odd = fma_(odd, t2, -<float>0.109023608)
+    p = fma_(p, t2, <float>0.0284791663)
+    odd = fma_(odd, t2, <float>0.0378983691)
+    p = fma_(p, t2, <float>0.115949325)
+    p = fma_(odd, t, p)
+    p = fma_(p, t, <float>0.189856902)
+    p = fma_(p, t, <float>0.0429270826)
+    p = fma_(p, t, <float>0.665077984)
+    p = fma_(p, lost * <float>0.5, p)
+    return ((root - a) + root_low) * p
 
 
 cdef inline float half_to_float(uint16_t half) noexcept nogil:

@@ -33,6 +33,8 @@ from fastact.elementary cimport (
     log1p_over_scale,
     mills_ratio,
     nan_or,
+    normal_slope,
+    normal_tail,
     power_of_2,
     quotient,
     real,
@@ -463,16 +465,35 @@ cdef inline real positive_part(real x) noexcept nogil:
 
 
 cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # x > 0: x - |x| Q(|x|) and 1 - (Q - |x| phi); else -|x| Q and Q - |x| phi. Q is exp(-x^2/2)
-    # times Mills' ratio; x^2 in two parts, for the tail magnifies its rounding.
-    cdef real one = 1, a = cut_at(abs_(x), 15, 39), v, v_low, scale, h, h_low, n, n_low, tail
-    cdef real zero = 0, t, t_low, p, p_low, m, m_low
-    cdef real density = <real>0.3989422804014327, density_low
+    # x > 0: x - |x| Q(|x|) and 1 - (Q - |x| phi); else -|x| Q and Q - |x| phi.
     if real is float:
-        density_low = <float>(0.3989422804014327 - <double>density)
+        gelu_of_float(x, y, dy)
     else:
-        density_low = -2.4923272022777433e-17
-    two_product(a * <real>0.5, a, &v, &v_low)
+        gelu_of_double(x, y, dy)
+
+
+cdef inline void gelu_of_float(float x, float *y, float *dy) noexcept nogil:
+    cdef float one = 1, a = cut_at(abs_(x), 15, 15), t, scale, h, lost, tail, high, low
+    normal_tail(a, &t, &scale, &h, &lost)
+    tail = t * scale
+    if HAS_FMA:
+        tail = fma_(tail, h, tail + tail)
+    else:
+        two_product(tail, h, &high, &low)
+        two_sum(tail + tail, high, &tail, &high)
+        tail = tail + (high + low)
+    y[0] = fma_(-exp_unit(x), tail, positive_part(x))
+    tail = normal_slope(a, t, lost) * scale
+    tail = fma_(tail, h, tail + tail) * exp_unit(x)
+    dy[0] = one - tail if x > 0 else tail
+
+
+cdef inline void gelu_of_double(double x, double *y, double *dy) noexcept nogil:
+    # Q is exp(-x^2/2) times Mills' ratio; x^2 in two parts, for the tail magnifies its rounding.
+    cdef double one = 1, a = cut_at(abs_(x), 39, 39), v, v_low, scale, h, h_low, n, n_low, tail
+    cdef double zero = 0, t, t_low, p, p_low, m, m_low
+    cdef double density = 0.3989422804014327, density_low = -2.4923272022777433e-17
+    two_product(a * 0.5, a, &v, &v_low)
     if HAS_FMA:
         exp_of_parts(v, v_low, exp_magic(zero), &n, &scale, &h)
     else:

@@ -5,6 +5,7 @@ is weighted as it reaches the result; a degree is the least whose error (printed
 small beside half an ulp. Needs mpmath.
 """
 
+import struct
 import sys
 
 import mpmath
@@ -70,6 +71,24 @@ def mills(k):
     return function
 
 
+def gelu(t):
+    """p(t) of a Q(a) = t exp(-(a^2 + t p(t)) / 2), t = a / (a + 2)."""
+    t = max(t, TINY)
+    return -2 * mp.log(mills(2)(2 * t - 1)) / t
+
+
+def gelu_slope(t):
+    """p'(t) of Q(a) - a phi(a) = (root - a) p'(t) exp(-(a^2 + t p(t)) / 2)."""
+
+    def ratio(a):
+        return mills(2)((a - 2) / (a + 2)) / (a + 2) - a / mp.sqrt(2 * mp.pi)
+
+    root = mp.findroot(ratio, 0.75)
+    a = 2 * t / (1 - t)
+    a += TINY if abs(a - root) < TINY else 0
+    return ratio(a) / (root - a) * mp.exp(t * gelu(t) / 2)
+
+
 def relative(function):
     return lambda x: 1 / function(x)
 
@@ -92,10 +111,19 @@ POLYNOMIALS = {
     "erf to 1 double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf(1), 11),
     "erf float": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 5),
     "erf double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 11),
-    # Up to where a exp(-a^2/2) has underflowed.
+    # Up to where the value is subnormal; half, for it is an exponent's error. Between, where other
+    # errors are smaller, more is allowed.
+    "gelu float": (
+        gelu, lambda t: t / (5 if 0.2 < t < 0.48 else 2), TINY, mp.mpf("0.868"), 9
+    ),
+    "gelu' float": (gelu_slope, relative(gelu_slope), mp.mpf(0), mp.mpf("0.868"), 11),
+    # Up to where a exp(-a^2/2) has underflowed; the first Numba's.
     "mills float": (mills(3), relative(mills(3)), mp.mpf(-1), mp.mpf("11.7") / mp.mpf("17.7"), 10),
     "mills double": (mills(4), relative(mills(4)), mp.mpf(-1), mp.mpf("34.8") / mp.mpf("42.8"), 23),
 }
+
+#: Those of which rounding the coefficients would cost as much again.
+ROUNDED = {"gelu' float"}
 
 
 def extrema(errors):
@@ -137,8 +165,20 @@ def remez(function, weight, low, high, degree):
     return polynomial, max(map(abs, errors))
 
 
+def remez_rounded(function, weight, low, high, degree):
+    """As `remez`, but each coefficient is rounded to float before those of lower degree are found."""
+    polynomial = [mp.mpf(0)] * (degree + 1)
+    for i in range(degree, -1, -1):
+        found, error = remez(
+            lambda x: function(x) - mp.polyval(polynomial[::-1], x), weight, low, high, i
+        )
+        polynomial[i] = mp.mpf(struct.unpack("f", struct.pack("f", found[i]))[0])
+    return polynomial, error
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or POLYNOMIALS:
-        polynomial, error = remez(*POLYNOMIALS[name])
+        search = remez_rounded if name in ROUNDED else remez
+        polynomial, error = search(*POLYNOMIALS[name])
         print(f"{name}: 2^{float(mp.log(error, 2)):.1f}")
         print(*(f"    {mp.nstr(c, 33)}" for c in polynomial), sep="\n")
