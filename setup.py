@@ -26,6 +26,11 @@ UNIX_FLAGS = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contr
 # GCC duplicates the code after a condition and then blends each of its intermediate results, where
 # blending the condition's would do: without, softplus takes 0.71 and gelu_tanh 0.77 of the cycles.
 GCC_FLAGS = ["-fno-thread-jumps", "-fno-tree-pre"]
+# Vector loops of up to 24 instructions, which are those that memory bounds, in steps of two vectors:
+# no faster on an idle machine, but where something else slows a copy by a sixth prelu takes 0.62 of
+# the time. Steps of four are no better. The rest of what -funroll-loops does is left out.
+GCC_FLAGS += ["-funroll-loops", "--param=max-unroll-times=2", "--param=max-unrolled-insns=48"]
+GCC_FLAGS += ["-fno-web", "-fno-rename-registers"]
 # Overflows of floats and divisions by zero are IEEE's and meant: they are not among these. A
 # finding ends the process. Nothing vectorises, so optimising more would only take time.
 SANITIZE_FLAGS = ["-O1", "-g1", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
