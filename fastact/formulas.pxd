@@ -685,13 +685,16 @@ cdef inline void hard_swish_with_derivative(real x, real *y, real *dy) noexcept 
 
 
 cdef inline void soft_shrink_with_derivative(real x, real lambd, real *y, real *dy) noexcept nogil:
+    # x less x within the bounds, which are NaN where lambd is not in the domain.
+    cdef real bound = lambd if lambd >= 0 else <real>NAN, within = x if x > -bound else -bound
+    y[0] = x - (within if within < bound else bound)
+    if lambd == INFINITY:  # of infinity too
+        y[0] = nan_or(x, <real>0)
     dy[0] = shrink_derivative(x, lambd)
-    lambd = lambd if lambd >= 0 else <real>NAN
-    y[0] = 0 if abs_(x) <= lambd else x - copysign_(lambd, x)
 
 
 cdef inline void hard_shrink_with_derivative(real x, real lambd, real *y, real *dy) noexcept nogil:
-    y[0] = x if abs_(x) > lambd else nan_or(x, <real>0)
+    y[0] = 0 if abs_(x) <= lambd else x
     dy[0] = shrink_derivative(x, lambd)
     if not lambd >= 0:
         y[0] = <real>NAN
