@@ -400,6 +400,12 @@ ctypedef fused activation:
     cheap
     costly
 
+# Those of the costly ones with a derivative that is cheap once there is the output.
+ctypedef fused cheap_from_output:
+    sigmoid_t
+    tanh_t
+    softsign_t
+
 # An operation's tag: as many bytes as it has inputs before the parameters.
 ctypedef struct value_t:
     char size[1]
@@ -594,9 +600,22 @@ cdef narrow narrow_kernel(
     sweep(grad, x, a, b, out, out2, n, uniform, tag, task)
 
 
+cdef narrow narrow_from_output(
+    const real *restrict grad, const real *restrict y, const real *restrict a,
+    const real *restrict b, real *restrict out, real *restrict out2, npy_intp n, bint uniform,
+    cheap_from_output *tag, backward_from_output_t *task
+) noexcept nogil:
+    sweep(grad, y, a, b, out, out2, n, uniform, tag, task)
+
+
 cdef void *kernel_of(activation *tag, operation *task, real *dtype):
     if activation in cheap:
         return <void *>&narrow_kernel[real, activation, operation]
+    elif operation is backward_from_output_t:
+        if activation in cheap_from_output:
+            return <void *>&narrow_from_output[real, activation]
+        else:
+            return <void *>&kernel[real, activation, operation]
     else:
         return <void *>&kernel[real, activation, operation]
 

@@ -19,9 +19,17 @@ NARROW = REGISTERS | {"avx512": "%[yz]mm"}
 SUFFIX = {"float16": "ps", "float32": "ps", "float64": "pd"}
 
 
+#: What src/ufuncs.pxi calls cheap_from_output.
+CHEAP_FROM_OUTPUT = ["sigmoid", "tanh", "softsign"]
+
+
 def is_cheap(row):
     """Whether src/ufuncs.pxi has it among the cheap ones, which memory bounds."""
     return row.cost in ("copy", "max")
+
+
+def is_cheap_from_output(row, operation):
+    return "y" in operation.inputs and row.name in CHEAP_FROM_OUTPUT
 
 
 class Loop(list):
@@ -30,12 +38,13 @@ class Loop(list):
     def has(self, pattern):
         return any(re.search(pattern, line) for line in self)
 
-    def is_packed(self, tier, dtype, row=None):
+    def is_packed(self, tier, dtype, row=None, operation=None):
         """Whether it computes on whole registers: arithmetic, mask or minimum.
 
-        Those of the tier or, in the kernels of a row that is cheap, those that they are given.
+        Those of the tier or, in a kernel of a row that is cheap, those that it is given.
         """
-        registers = (NARROW if row and is_cheap(row) else REGISTERS)[tier]
+        narrow = row and (is_cheap(row) or is_cheap_from_output(row, operation))
+        registers = (NARROW if narrow else REGISTERS)[tier]
         operation = rf"^v?(\w*(add|sub|mul|div|min|max|cmp\w*)|and|andn|blend\w*){SUFFIX[dtype]}\s"
         return self.has(operation + f".*{registers}") and self.has(
             rf"^v?mov[au]p[sd]\s+{registers}\d+,.*\("
@@ -109,10 +118,14 @@ def by_symbol(code, tier, name, dtype):
             for operation in row.operations()
             if row.name + operation.suffix == name
         )
+        kernel = "narrow_kernel" if is_cheap(row) else "kernel"
         kin = [other for other in ACTIVATIONS.values() if is_cheap(other) == is_cheap(row)]
         places = ["float32", "float64"].index(dtype), kin.index(row), OPERATIONS.index(operation)
-        symbol = "__pyx_fuse_{}_{}_{}__pyx_f_".format(*places)
-        symbol += rf"\w*_ufuncs_{tier}_{'narrow_' if is_cheap(row) else ''}kernel"
+        if is_cheap_from_output(row, operation):
+            kernel = "narrow_from_output"
+            places = places[0], CHEAP_FROM_OUTPUT.index(row.name)
+        symbol = f"__pyx_fuse_{'_'.join(map(str, places))}__pyx_f_"
+        symbol += rf"\w*_ufuncs_{tier}_{kernel}"
     return next(found for key, found in code.items() if re.fullmatch(symbol, str(key)))
 
 

@@ -34,7 +34,7 @@ def count(tier):
         f"{name} {dtype}": sorted(
             round(loop.instructions_an_element(dtype, len(operation.outputs)), 3)
             for loop in innermost_loops(tier, name, dtype)
-            if loop.is_packed(tier, dtype, row)
+            if loop.is_packed(tier, dtype, row, operation)
         )
         for name, row, operation in functions()
         for dtype in ("float32", "float64")

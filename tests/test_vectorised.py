@@ -41,7 +41,7 @@ def test_kernels_are_vectorised(tier, name, row, operation, dtype):
     loops = innermost_loops(tier, name, dtype)
     # One loop, and one for parameters that vary.
     expected = 1 + bool(row.parameters)
-    packed = [loop for loop in loops if loop.is_packed(tier, dtype, row)]
+    packed = [loop for loop in loops if loop.is_packed(tier, dtype, row, operation)]
     assert len(packed) >= expected
     assert not any(loop.has("cvtps2pd|cvtss2sd") for loop in loops), "float computes as double"
     if row.cost in ("exp", "erf") and "y" not in operation.inputs:
@@ -64,7 +64,7 @@ def test_cost_class_is_what_the_loop_computes(tier):
     for name, row, operation in functions():
         if operation.suffix == "":
             loops = innermost_loops(tier, name, "float32")
-            computes = any(loop.is_packed(tier, "float32", row) for loop in loops)
+            computes = any(loop.is_packed(tier, "float32", row, operation) for loop in loops)
             has_exp = any(loop.has(POWER_OF_TWO) for loop in loops)
             divides = any(loop.has(DIVISION) for loop in loops)
             found = "div" if divides else "max" if computes else "copy"
