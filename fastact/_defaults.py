@@ -45,10 +45,17 @@ def with_defaults(ufunc, operands, names, defaults, conditions):
         if not keywords and type(x) is array:
             dtype = x.dtype
             if dtype is FLOAT32 or dtype is FLOAT64:
-                if given:
-                    a, b = arrays_of(given, dtype)
-                else:
+                if not given:
                     a, b = singles if dtype is FLOAT32 else doubles
+                else:
+                    known, first, last, a, b = recent
+                    if (
+                        dtype is not known
+                        or len(given) != count
+                        or given[0] is not first
+                        or given[count - 1] is not last
+                    ):
+                        a, b = arrays_of(given, dtype)
                 if a is not None:
                     if out is None:
                         return ufunc(x, a) if b is None else ufunc(x, a, b)
@@ -59,10 +66,17 @@ def with_defaults(ufunc, operands, names, defaults, conditions):
         if not keywords and type(x) is array and type(grad) is array:
             dtype = x.dtype
             if dtype is grad.dtype and (dtype is FLOAT32 or dtype is FLOAT64):
-                if given:
-                    a, b = arrays_of(given, dtype)
-                else:
+                if not given:
                     a, b = singles if dtype is FLOAT32 else doubles
+                else:
+                    known, first, last, a, b = recent
+                    if (
+                        dtype is not known
+                        or len(given) != count
+                        or given[0] is not first
+                        or given[count - 1] is not last
+                    ):
+                        a, b = arrays_of(given, dtype)
                 if a is not None:
                     if out is None:
                         return ufunc(grad, x, a) if b is None else ufunc(grad, x, a, b)
@@ -74,11 +88,8 @@ def with_defaults(ufunc, operands, names, defaults, conditions):
     def arrays_of(given, dtype):
         """The parameters as arrays, or None for the first where that is not simple."""
         nonlocal recent
-        known, first, last, a, b = recent
         if len(given) != count:
             return None, None
-        if dtype is known and given[0] is first and given[count - 1] is last:
-            return a, b
         first, last = given[0], given[count - 1]
         if type(first) is array and type(last) is array and not conditions:
             return first, last if count > 1 else None
