@@ -254,7 +254,8 @@ def sanitize(session):
             "pytest",
             "--quiet",
             "-k",
-            "not numba and not vectorised and not instructions",
+            # Not what reads machine code, nor the browser, which would be watched too.
+            "not numba and not vectorised and not instructions and not lecture_page and not quietly",
             *(session.posargs or SANITIZED),
         ],
         env={

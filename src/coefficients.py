@@ -113,9 +113,7 @@ POLYNOMIALS = {
     "erf double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 11),
     # Up to where the value is subnormal; half, for it is an exponent's error. Between, where other
     # errors are smaller, more is allowed.
-    "gelu float": (
-        gelu, lambda t: t / (5 if 0.2 < t < 0.48 else 2), TINY, mp.mpf("0.868"), 9
-    ),
+    "gelu float": (gelu, lambda t: t / (5 if 0.2 < t < 0.48 else 2), TINY, mp.mpf("0.868"), 9),
     "gelu' float": (gelu_slope, relative(gelu_slope), mp.mpf(0), mp.mpf("0.868"), 11),
     # Up to where a exp(-a^2/2) has underflowed; the first Numba's.
     "mills float": (mills(3), relative(mills(3)), mp.mpf(-1), mp.mpf("11.7") / mp.mpf("17.7"), 10),

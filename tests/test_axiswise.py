@@ -774,7 +774,9 @@ def test_passes_are_vectorised(tier, name, needed, dtype):
     """Each pass in each of its forms: rows beside each other and joined, kinds of terms."""
     loops = innermost_loops(tier, name, dtype)
     if name == "maxima":  # may stay in registers, as the sums, which are doubles
-        packed = [loop for loop in loops if loop.has(rf"^v?(maxp|andp|blendvp).\s.*{REGISTERS[tier]}")]
+        packed = [
+            loop for loop in loops if loop.has(rf"^v?(maxp|andp|blendvp).\s.*{REGISTERS[tier]}")
+        ]
     elif name == "total":
         packed = [loop for loop in loops if loop.has(rf"^v?addpd\s.*{REGISTERS[tier]}")]
     else:
