@@ -293,6 +293,29 @@ cdef inline void reduced(
         scale[0] = double_of(bits64(t) << 52)
 
 
+cdef inline void reduced_four_thirds(
+    real a, real *n, real *scale, real *r, real *r_low
+) noexcept nogil:
+    """`reduced` for k = 4/3: it is no power of 2, so what is split is 3/4 ln 2."""
+    cdef real magic = exp_magic(<real>0), t
+    if real is float:
+        t = fma_(a, -<float>1.9235933878519513, magic)
+        n[0] = t - magic
+        if HAS_FMA:
+            r[0] = fma_(n[0], <float>0.5198603854199590, a)
+        else:
+            r[0] = fma_(n[0], <float>0.519851684570312, a)
+            r[0] = fma_(n[0], <float>8.70084964652127e-06, r[0])
+        r_low[0] = 0
+        scale[0] = float_of(bits32(t) << 23)
+    else:
+        t = fma_(a, -1.9235933878519513, magic)
+        n[0] = t - magic
+        r[0] = fma_(n[0], 0.5198603854198609, a)
+        r_low[0] = n[0] * 9.80778415011208e-14
+        scale[0] = double_of(bits64(t) << 52)
+
+
 cdef inline real error_of_ln2(real unused) noexcept nogil:
     """What its nearest float is above ln 2, where `reduced` takes it."""
     return <real>1.904654e-9 if HAS_FMA and sizeof(real) == 4 else 0
@@ -425,29 +448,6 @@ cdef inline real sum_of(real a, real b, real *low) noexcept nogil:
     cdef real high = a + b, rest = high - a
     low[0] = (a - (high - rest)) + (b - rest)
     return high
-
-
-cdef inline void reduced_four_thirds(
-    real a, real *n, real *scale, real *r, real *r_low
-) noexcept nogil:
-    """The same for k = 4/3: it is no power of 2, so what is split is 3/4 ln 2."""
-    cdef real magic = exp_magic(<real>0), t
-    if real is float:
-        t = fma_(a, -<float>1.9235933878519513, magic)
-        n[0] = t - magic
-        if HAS_FMA:
-            r[0] = fma_(n[0], <float>0.5198603854199590, a)
-        else:
-            r[0] = fma_(n[0], <float>0.519851684570312, a)
-            r[0] = fma_(n[0], <float>8.70084964652127e-06, r[0])
-        r_low[0] = 0
-        scale[0] = float_of(bits32(t) << 23)
-    else:
-        t = fma_(a, -1.9235933878519513, magic)
-        n[0] = t - magic
-        r[0] = fma_(n[0], 0.5198603854198609, a)
-        r_low[0] = n[0] * 9.80778415011208e-14
-        scale[0] = double_of(bits64(t) << 52)
 
 
 cdef inline double tanh_series(double high, double low) noexcept nogil:

@@ -27,7 +27,7 @@ from fastact.elementary import Elementary
 # the file of the function that it compiles, and no other.
 #
 # Most algorithms are those of elementary.pxd and formulas.pxd. Where these have become faster since
-# (the gates, squareplus, softplus, mish, the kin of tanh), what is here is what they were before.
+# (the gates, gelu, squareplus, softplus, mish, the kin of tanh), what is here is what they were before.
 
 _HAS_FMA = platform.machine() in ("aarch64", "arm64") or bool(
     llvmlite.binding.get_host_cpu_features().get("fma")
