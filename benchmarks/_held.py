@@ -46,6 +46,9 @@ def run_held(script, arguments, tier=None, threads=1):
     """None if this process is held as asked for; else the exit status of one that is."""
     variables = environment(tier, threads)
     if os.environ.get(HELD) == variables[HELD]:
+        # XLA takes as many threads as there are CPUs for large arrays, whatever its flags say.
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
         return None
     command = [sys.executable, script, *arguments]
     return subprocess.run(command, check=False, env=os.environ | variables).returncode
