@@ -15,7 +15,7 @@ def environment(tier, threads):
     """The variables that libraries read as they are loaded; a tier of None is the machine's."""
     pools = "OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA"
     variables = {f"{name}_NUM_THREADS": str(threads) for name in pools}
-    flags = f"--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads={threads}"
+    flags = "--xla_cpu_multi_thread_eigen=false"  # XLA heeds none after a word that is no flag
     if tier is not None:
         aten, dnn, mkl, cpu = {
             "baseline": ("default", "SSE41", "SSE4_2", "x86-64"),

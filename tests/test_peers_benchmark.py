@@ -274,6 +274,7 @@ def test_everybody_is_held(tier):
     assert variables["OMP_NUM_THREADS"] == "1"
     assert ("ATEN_CPU_CAPABILITY" in variables) == (tier is not None)
     assert variables.get("FASTACT_ISA") == tier
+    assert all(flag.startswith("--") for flag in variables["XLA_FLAGS"].split())
 
 
 def test_training_step_runs(tmp_path):
