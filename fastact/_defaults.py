@@ -39,7 +39,9 @@ def with_defaults(ufunc, operands, names, defaults, conditions):
         for dtype in (FLOAT32, FLOAT64)
     )
     array, count = np.ndarray, len(names)
-    recent = None, None, None, None, None  # a dtype, floats that were given, their arrays
+    # A dtype, floats that were given, their arrays. Looked at in both functions, for a call of a
+    # third would cost the 25 ns of 180 that it saves.
+    recent = None, None, None, None, None
 
     def of_one(x=_MISSING, /, *given, out=None, **keywords):
         if not keywords and type(x) is array:
