@@ -342,7 +342,7 @@ cdef inline void row_kernel(
         if row_function in logarithm and real is float and height <= SHORT and not joined:
             # What cancels of them is not lost: for short rows cheaper than another pass.
             total(EACH, e, e, top, height, joined, sums)
-            least = 9.5367431640625e-07
+            least = 9.5367431640625e-07  # 2^-20
         else:
             total(ALL, e, e, top, height, joined, sums)
         if row_function is softmax_backward_t:
