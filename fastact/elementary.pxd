@@ -166,6 +166,13 @@ cdef inline real cut_at(real a, real end_of_float, real end_of_double) noexcept 
     return end if end < a else a
 
 
+cdef inline real nan_or_constant(real x, real constant) noexcept nogil:
+    """`constant`, but NaN where x is NaN: by a maximum and a minimum, without a comparison."""
+    cdef real same = unknown(constant)
+    x = same if same > x else x
+    return same if same < x else x
+
+
 cdef inline real finite(real x) noexcept nogil:
     """x, or the largest number where x is infinite; for x >= 0."""
     if real is float:

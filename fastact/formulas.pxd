@@ -33,6 +33,7 @@ from fastact.elementary cimport (
     log1p_over_scale,
     mills_ratio,
     nan_or,
+    nan_or_constant,
     normal_slope,
     normal_tail,
     power_of_2,
@@ -54,11 +55,11 @@ from fastact.elementary cimport (
 
 cdef inline void identity_with_derivative(real x, real *y, real *dy) noexcept nogil:
     y[0] = x
-    dy[0] = nan_or(x, <real>1)
+    dy[0] = nan_or_constant(x, 1)
 
 
 cdef inline real identity_derivative_from_output(real y) noexcept nogil:
-    return nan_or(y, <real>1)
+    return nan_or_constant(y, 1)
 
 
 cdef inline void relu_with_derivative(real x, real *y, real *dy) noexcept nogil:
@@ -67,7 +68,8 @@ cdef inline void relu_with_derivative(real x, real *y, real *dy) noexcept nogil:
 
 
 cdef inline real relu_derivative_from_output(real y) noexcept nogil:
-    return nan_or(y, <real>1 if y > 0 else <real>0)
+    cdef real known = nan_or_constant(y, 1)
+    return 0 if y <= 0 else known
 
 
 cdef inline void relu6_with_derivative(real x, real *y, real *dy) noexcept nogil:
@@ -76,7 +78,8 @@ cdef inline void relu6_with_derivative(real x, real *y, real *dy) noexcept nogil
 
 
 cdef inline real relu6_derivative_from_output(real y) noexcept nogil:
-    return nan_or(y, <real>1 if (y > 0) & (y < 6) else <real>0)
+    cdef real known = nan_or_constant(y, 1)
+    return 0 if (y <= 0) | (y >= 6) else known
 
 
 cdef inline real clipped(real x, real low, real high) noexcept nogil:
@@ -90,14 +93,16 @@ cdef inline void leaky_relu_with_derivative(
 ) noexcept nogil:
     # A slope of 0 is relu, at x = -inf too.
     cdef real below = negative_slope * x if negative_slope != 0 else nan_or(x, <real>0)
-    y[0] = x if x > 0 else below
-    dy[0] = nan_or(x, <real>1 if x > 0 else negative_slope)
+    y[0] = below if x <= 0 else x
+    cdef real known = nan_or_constant(x, 1)
+    dy[0] = negative_slope if x <= 0 else known
 
 
 cdef inline real leaky_relu_derivative_from_output(real y, real negative_slope) noexcept nogil:
-    cdef real slope = <real>1 if y > 0 else negative_slope
+    cdef real known = nan_or_constant(y, 1)
+    cdef real slope = negative_slope if y <= 0 else known
     # With a negative slope every output is positive: y does not tell the side.
-    return nan_or(y, slope if negative_slope >= 0 else <real>NAN)
+    return slope if negative_slope >= 0 else <real>NAN
 
 
 cdef inline void prelu_with_derivative(real x, real weight, real *y, real *dy) noexcept nogil:
@@ -112,19 +117,20 @@ cdef inline void threshold_with_derivative(
     cdef real none = 0 if threshold == threshold else threshold
     threshold = threshold if threshold == threshold else <real>INFINITY
     y[0] = below if x <= threshold else x
-    dy[0] = nan_or(x, <real>1 if x > threshold else none)
+    cdef real known = nan_or_constant(x, 1)
+    dy[0] = none if x <= threshold else known
 
 
 cdef inline void elu_with_derivative(real x, real alpha, real *y, real *dy) noexcept nogil:
     cdef real one = 1, s, q
     exp_minus(x, one, &s, &q)
     y[0] = x if x > 0 else alpha * copysign_(fma_(s, q, s - one), x)
-    dy[0] = nan_or(x, one if x > 0 else alpha * fma_(s, q, s))
+    dy[0] = one if x > 0 else alpha * fma_(s, q, s)
 
 
 cdef inline real elu_derivative_from_output(real y, real alpha) noexcept nogil:
     cdef real one = 1, slope = one if y > 0 else y + alpha
-    return nan_or(y, slope if alpha >= 0 else <real>NAN)
+    return slope if alpha >= 0 else <real>NAN
 
 
 cdef inline void selu_with_derivative(real x, real *y, real *dy) noexcept nogil:
@@ -140,7 +146,7 @@ cdef inline void selu_with_derivative(real x, real *y, real *dy) noexcept nogil:
     else:
         t = scaled_alpha * e
     y[0] = scale * x if x > 0 else copysign_(t, x)
-    dy[0] = nan_or(x, scale if x > 0 else scaled_alpha * fma_(s, q, s))
+    dy[0] = scale if x > 0 else scaled_alpha * fma_(s, q, s)
 
 
 cdef inline real selu_derivative_from_output(real y) noexcept nogil:
@@ -149,7 +155,7 @@ cdef inline real selu_derivative_from_output(real y) noexcept nogil:
         low = <float>(1.7580993408473766 - <double>scaled_alpha)
     else:
         low = 5.75014648756476e-17
-    return nan_or(y, scale if y > 0 else (y + scaled_alpha) + low)
+    return scale if y > 0 else (y + scaled_alpha) + low
 
 
 @cython.cdivision(True)
@@ -164,7 +170,7 @@ cdef inline void celu_with_derivative(real x, real alpha, real *y, real *dy) noe
     exp_of_sum(cut if z > cut else z, rest, &scale, &h, &h_low)
     s = scale * exp_unit(x)
     y[0] = x if (x > 0) | (z < tiny) else alpha * fma_(s, h, s - one)
-    dy[0] = nan_or(x, one if x > 0 else fma_(scale, h, scale) * exp_unit(x))
+    dy[0] = one if x > 0 else fma_(scale, h, scale) * exp_unit(x)
     if not alpha > 0:
         y[0] = dy[0] = <real>NAN
 
@@ -172,7 +178,7 @@ cdef inline void celu_with_derivative(real x, real alpha, real *y, real *dy) noe
 @cython.cdivision(True)
 cdef inline real celu_derivative_from_output(real y, real alpha) noexcept nogil:
     cdef real one = 1, slope = one if y > 0 else (y + alpha) / alpha
-    return nan_or(y, slope if alpha > 0 else <real>NAN)
+    return slope if alpha > 0 else <real>NAN
 
 
 @cython.cdivision(True)
@@ -212,18 +218,20 @@ cdef inline real minus_expm1(real y) noexcept nogil:
     """1 - exp(y) for y <= 0."""
     cdef real one = 1, s, q
     exp_minus(y, one, &s, &q)
-    return nan_or(y, fma_(-s, q, one - s))
+    return fma_(-s, q, one - s)
 
 
 cdef inline void hard_sigmoid_with_derivative(real x, real *y, real *dy) noexcept nogil:
     cdef real three = 3, sixth = <real>0.16666666666666666
     y[0] = (clipped(x, -three, three) + three) * sixth
-    dy[0] = nan_or(x, sixth if abs_(x) < 3 else <real>0)
+    cdef real known = nan_or_constant(x, sixth)
+    dy[0] = 0 if abs_(x) >= 3 else known
 
 
 cdef inline real hard_sigmoid_derivative_from_output(real y) noexcept nogil:
     cdef real sixth = <real>0.16666666666666666
-    return nan_or(y, sixth if (y > 0) & (y < 1) else <real>0)
+    cdef real known = nan_or_constant(y, sixth)
+    return 0 if (y <= 0) | (y >= 1) else known
 
 
 @cython.cdivision(True)
@@ -323,7 +331,8 @@ cdef inline void hard_tanh_with_derivative(
 cdef inline real hard_tanh_derivative_from_output(
     real y, real min_val, real max_val
 ) noexcept nogil:
-    cdef real slope = nan_or(y, <real>1 if (y > min_val) & (y < max_val) else <real>0)
+    cdef real known = nan_or_constant(y, 1)
+    cdef real slope = 0 if (y <= min_val) | (y >= max_val) else known
     return slope if min_val < max_val else <real>NAN
 
 
@@ -704,5 +713,6 @@ cdef inline void hard_shrink_with_derivative(real x, real lambd, real *y, real *
 
 
 cdef inline real shrink_derivative(real x, real lambd) noexcept nogil:
-    cdef real slope = nan_or(x, <real>1 if abs_(x) > lambd else <real>0)
+    cdef real known = nan_or_constant(x, 1)
+    cdef real slope = 0 if abs_(x) <= lambd else known
     return slope if lambd >= 0 else <real>NAN
