@@ -138,6 +138,22 @@ def test_pieces_of_a_long_array(function, call, dtype):
         assert_same(np.concatenate(result), same)
 
 
+@pytest.mark.only(having=lambda of: of.row.cost == "copy" or of.row.name == "hard_tanh")
+@pytest.mark.parametrize("dtype", [np.dtype("float32"), np.dtype("float64")], ids=str)
+def test_outputs_that_no_cache_holds(function, call, dtype):
+    """Wherever a large output begins, all of it is written and nothing beyond."""
+    inputs = function.draw(1009, dtype)
+    expected = as_tuple(call(*inputs))
+    times = 2**25 // dtype.itemsize // 1009 + 1
+    large = [np.tile(a, times) for a in inputs]
+    buffers = [np.full(large[0].size + 6, SENTINEL, dtype) for _ in expected]
+    targets = tuple(buffer[i : i - 6] for i, buffer in enumerate(buffers, 1))
+    call(*large, out=outs(targets))
+    for i, (buffer, target, same) in enumerate(zip(buffers, targets, expected, strict=True), 1):
+        assert_same(target.reshape(times, 1009), np.tile(same, (times, 1)))
+        assert (buffer[:i] == SENTINEL).all() and (buffer[i - 6 :] == SENTINEL).all()
+
+
 def test_zero_dimensional_and_scalars(function, call, dtype):
     """0-d arrays and scalars give scalars, 0-d `out` is filled and returned."""
     inputs = function.draw(1, dtype)
