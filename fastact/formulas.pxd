@@ -29,6 +29,7 @@ from fastact.elementary cimport (
     finite,
     fma_,
     head,
+    lecun_tanh_expm1_series,
     lecun_tanh_series,
     log1p_over_scale,
     mills_ratio,
@@ -280,7 +281,7 @@ cdef inline void lecun_tanh_with_derivative(real x, real *y, real *dy) noexcept 
     reduced_four_thirds(cut_at(abs_(x), 90, 700), &n, &scale, &r, &r_low)
     s = scale * exp_unit(x)
     if real is float:
-        h = r * r * (slope * expm1_series(r, <real>1.3333333333333333))
+        h = r * r * lecun_tanh_expm1_series(r)
         t = fma_(-slope, r, h)
         if HAS_FMA:
             h = t
@@ -290,9 +291,11 @@ cdef inline void lecun_tanh_with_derivative(real x, real *y, real *dy) noexcept 
             h = h - head(slope) * head(r)
         c = fma_(s, half, -half)
         m = fma_(s, h, c)
-        m_low = fma_(s, h, c - m) + fma_(s, half, -(half + c))
+        m_low = fma_(s, h, c - m)
+        if not HAS_FMA:  # what rounding c cost: 2.31 ulp without it
+            m_low = m_low + fma_(s, half, -(half + c))
         q = m / (height + m)
-        u = fma_(m, q + fma_(m_low, <float>7.3 / height, error), -m)
+        u = cut_at(fma_(m, q + fma_(m_low, <float>7.3 / height, error), -m), height, height)
         # slope 4 e / (1 + e)^2, as 4 e / (1 + e) (1 - e / (1 + e))
         q = (half + t) / (height + fma_(s, t, c))
         dy[0] = fma_(-s * q, q, q) * (scale * factor) * exp_unit(x)
