@@ -64,7 +64,7 @@ cdef inline real identity_derivative_from_output(real y) noexcept nogil:
 
 
 cdef inline void relu_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    y[0] = 0 if x < 0 else x
+    y[0] = not_below(x, 0, 0)
     dy[0] = relu_derivative_from_output(x)
 
 
@@ -74,7 +74,7 @@ cdef inline real relu_derivative_from_output(real y) noexcept nogil:
 
 
 cdef inline void relu6_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    y[0] = clipped(x, <real>0, <real>6)
+    y[0] = clipped(x, unknown(<real>0), unknown(<real>6))
     dy[0] = relu6_derivative_from_output(x)
 
 
@@ -224,7 +224,7 @@ cdef inline real minus_expm1(real y) noexcept nogil:
 
 cdef inline void hard_sigmoid_with_derivative(real x, real *y, real *dy) noexcept nogil:
     cdef real three = 3, sixth = <real>0.16666666666666666
-    y[0] = (clipped(x, -three, three) + three) * sixth
+    y[0] = (clipped(x, unknown(-three), unknown(three)) + three) * sixth
     cdef real known = nan_or_constant(x, sixth)
     dy[0] = 0 if abs_(x) >= 3 else known
 
