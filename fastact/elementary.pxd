@@ -607,67 +607,69 @@ cdef inline void mills_ratio(
 
 @cython.cdivision(True)
 cdef inline void normal_tail(
-    float a, float *t, float *scale, float *h, float *lost
+    float a, float *t, float *scale, float *h, float *v, float *lost
 ) noexcept nogil:
-    """With the normal distribution's upper tail Q(a), t = a / (a + 2) and a polynomial p,
+    """With the normal distribution's upper tail Q(a), t = a / (a + k) and a polynomial p,
 
-    a Q(a) is t e, e = exp(-(a^2 + t p) / 2) = scale * exp_unit() * (1 + h / 2), for 0 <= a <= 15.
-    So one exp gives it, of a sum that is small but for a^2. In e is what rounding a + 2 costs, of
-    which `lost` is twice the logarithm.
+    a Q(a) is t e, e = exp(-(a^2 + 2 t + t p - c) / 2) = scale * exp_unit() * (2 + h), for
+    0 <= a <= 15. So one exp gives it, of a sum that is small but for a^2, and as p is small too
+    the power of two need not wait for it. In e is what rounding a + k costs, of which the error
+    is `lost`; v = t - 0.9025.
     """
-    cdef float one = 1, two = 2, half = <float>0.5, magic = exp_magic(-one)
-    cdef float d = two + a, t2, p, p_low, odd, z, z_low, m, n, r, high, rest
+    # Near this k p needs the least degree, and c = 2 log(k / 2) has but a few bits.
+    cdef float k = <float>2.2355232, c = <float>0.22265625, half = <float>0.5, one = 1
+    cdef float d = k + a, u, y, p, z, z_low, m, n, r, r2, low, high, magic = exp_magic(-one)
     t[0] = a / d
-    t2 = t[0] * t[0]
-    # src/coefficients.py, "gelu"; the coefficient of t^8 is the next float, and the results' error
-    # then 1.96 ulp instead of 2.05.
-    odd = -<float>0.382184446
-    p = <float>1.1165837
-    odd = fma_(odd, t2, -<float>1.06581867)
-    p = fma_(p, t2, <float>0.484670281)
-    odd = fma_(odd, t2, -<float>0.211702332)
-    p = fma_(p, t2, -<float>0.163753822)
-    odd = fma_(odd, t2, -<float>0.0669091865)
-    p = fma_(p, t2, <float>0.197175339)
-    p = fma_(odd, t[0], p)
-    p = fma_(p, t[0], <float>0.738167763)
-    product_sum(p, t[0], <float>1.19153464, &p, &p_low)
+    u = t[0] + t[0]
     two_product(a, a, &z, &z_low)
-    m = fma_(fma_(t[0], p, z), half * -<float>1.44269504088896341, magic)
+    m = fma_(z + u, half * -<float>1.44269504088896341, magic)
     n = m - magic
     scale[0] = float_of(bits32(m) << 23)
-    r = fma_(n, <float>0.693145751953125 / half, z)
-    z_low = fma_(n, <float>1.428606765330187e-06 / half, z_low)
-    # The rounding error of a + 2, times 1 - a phi / Q, roughly.
-    lost[0] = (a - (d - two)) * (<float>0.75 - t[0])
-    z_low = z_low + lost[0]
+    # ln 2 is its nearest float; that its error grows as a^2 is in p.
     if HAS_FMA:
-        r = fma_(t[0], p, r) + z_low
+        r = fma_(n, <float>0.6931471805599453 / half, z)
     else:
-        two_product(t[0], p, &high, &rest)
-        r = (r + high) + (z_low + fma_(t[0], p_low, rest))
-    h[0] = fma_(r * r, expm1_series(r, half), -r)
+        r = fma_(n, <float>0.693145751953125 / half, z)
+        z_low = fma_(n, <float>1.430511474609375e-06 / half, z_low)
+    # src/coefficients.py, "gelu": in v, of whose odd powers the polynomial in v^2 has real zeros, so
+    # that a step takes two coefficients: 0.98 of the time with even and odd powers side by side,
+    # and more exact.
+    v[0] = t[0] - <float>0.9025
+    y = v[0] * v[0]
+    p = fma_(y, -<float>0.378989524, -<float>2.30249872)
+    p = fma_(v[0], -<float>1.64141304, p)
+    p = fma_(p, y + <float>1.23470006, <float>2.55543867)
+    p = fma_(p, y + <float>0.121106893, -<float>0.758891311)
+    p = fma_(p, y - <float>0.225381594, -<float>0.117944865)
+    # The rounding error of a + k, times 2 / (a + k) (1 - t (2 t + t p)' / 2), which is nearly y.
+    lost[0] = a - (d - k)
+    r = fma_(t[0], p, (r + u) + fma_(lost[0], y, z_low - c))
+    # src/coefficients.py, "exp of gelu": n is rounded without t p, so r is -0.72 to 0.98.
+    r2 = r * r
+    high = fma_(r, -<float>5.2358507e-4, <float>5.2066743e-3)
+    low = fma_(r, -<float>4.1666042e-2, <float>0.25000021)
+    p = fma_(fma_(r2, <float>4.5946625e-5, high), r2, low)
+    h[0] = fma_(r2, p, -r)
 
 
-cdef inline float normal_slope(float a, float t, float lost) noexcept nogil:
-    """(Q(a) - a phi(a)) / e, all of `normal_tail`, phi being the normal distribution's density."""
+cdef inline float normal_slope(float a, float t) noexcept nogil:
+    """(Q(a) - a phi(a)) (a + k) / e, all of `normal_tail`, phi being the normal distribution's
+    density."""
     cdef float root = <float>0.751791537, root_low = <float>-1.21144495e-8
     cdef float t2 = t * t, p, odd
     # src/coefficients.py, "gelu'", with each coefficient rounded before those below are found.
-    p = -<float>0.147251636
-    odd = <float>0.442335367
-    p = fma_(p, t2, -<float>0.416039884)
-    odd = fma_(odd, t2, <float>0.105052225)
-    p = fma_(p, t2, <float>0.0447034538)
-    odd = fma_(odd, t2, -<float>0.109023608)
-    p = fma_(p, t2, <float>0.0284791663)
-    odd = fma_(odd, t2, <float>0.0378983691)
-    p = fma_(p, t2, <float>0.115949325)
+    p = <float>0.508616745
+    odd = -<float>0.158359453
+    p = fma_(p, t2, <float>0.328641385)
+    odd = fma_(odd, t2, -<float>0.576674104)
+    p = fma_(p, t2, <float>0.0100951772)
+    odd = fma_(odd, t2, -<float>0.178578854)
+    p = fma_(p, t2, <float>0.119399644)
+    odd = fma_(odd, t2, <float>0.026567569)
+    p = fma_(p, t2, <float>0.112996541)
+    odd = fma_(odd, t2, <float>0.212229028)
     p = fma_(odd, t, p)
-    p = fma_(p, t, <float>0.189856902)
-    p = fma_(p, t, <float>0.0429270826)
-    p = fma_(p, t, <float>0.665077984)
-    p = fma_(p, lost * <float>0.5, p)
+    p = fma_(p, t, <float>0.59500879)
     return ((root - a) + root_low) * p
 
 

@@ -476,7 +476,8 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
 
 cdef inline real positive_part(real x) noexcept nogil:
     """x or, below 0, the zero that leaves the sign of a difference right."""
-    return x if x >= 0 else <real>-0.0
+    cdef real zero = unknown(<real>-0.0)
+    return zero if zero > x else x
 
 
 cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
@@ -488,8 +489,8 @@ cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
 
 
 cdef inline void gelu_of_float(float x, float *y, float *dy) noexcept nogil:
-    cdef float one = 1, a = cut_at(abs_(x), 15, 15), t, scale, h, lost, tail, high, low
-    normal_tail(a, &t, &scale, &h, &lost)
+    cdef float one = 1, a = cut_at(abs_(x), 15, 15), t, scale, h, v, lost, tail, high, low
+    normal_tail(a, &t, &scale, &h, &v, &lost)
     tail = t * scale
     if HAS_FMA:
         tail = fma_(tail, h, tail + tail)
@@ -498,7 +499,8 @@ cdef inline void gelu_of_float(float x, float *y, float *dy) noexcept nogil:
         two_sum(tail + tail, high, &tail, &high)
         tail = tail + (high + low)
     y[0] = fma_(-exp_unit(x), tail, positive_part(x))
-    tail = normal_slope(a, t, lost) * scale
+    tail = normal_slope(a, t) * scale
+    h = fma_(-lost, v, h)  # without what `lost` is of t, and with it of a + k
     tail = fma_(tail, h, tail + tail) * exp_unit(x)
     dy[0] = one - tail if x > 0 else tail
 

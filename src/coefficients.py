@@ -25,6 +25,10 @@ def exp_tail(r):
     return (mp.expm1(r) - r) / (r * r)
 
 
+def exp_weight(r):
+    return r * r / mp.exp(r)
+
+
 def atanh_tail(z2):
     """(atanh(z) - z) / z^3 as a function of z^2."""
     if z2 < TINY:
@@ -71,22 +75,51 @@ def mills(k):
     return function
 
 
+#: a's scale in t = a / (a + K) of gelu's polynomials for float, and what ln 2 is too large there.
+K = mp.mpf("2.2355232238769531")
+EXCESS = mp.mpf("0.693147182464599609375") / mp.log(2) - 1
+
+
+def scaled(a):
+    return mp.mpf(a) / (mp.mpf(a) + K)
+
+
 def gelu(t):
-    """p(t) of a Q(a) = t exp(-(a^2 + t p(t)) / 2), t = a / (a + 2)."""
+    """p(t) of a Q(a) = K / 2 t exp(-(a^2 + 2 t + t p(t)) / 2), with what EXCESS asks for."""
     t = max(t, TINY)
-    return -2 * mp.log(mills(2)(2 * t - 1)) / t
+    a = K * t / (1 - t)
+    exponent = -2 * mp.log(mills(K)((a - K) / (a + K)) * 2 / K)
+    return (exponent + EXCESS * (a * a + exponent)) / t - 2
+
+
+def gelu_weight(t):
+    """Less where other errors leave less."""
+    a = K * t / (1 - t)
+    for end, divisor in (0.2, 2), (0.36, 1.4), (0.45, 2), (1, 1.5), (2.9, 2), (4.2, 1.4):
+        if a < end:
+            return t / divisor
+    return t / 2.2
 
 
 def gelu_slope(t):
-    """p'(t) of Q(a) - a phi(a) = (root - a) p'(t) exp(-(a^2 + t p(t)) / 2)."""
+    """p'(t) of Q(a) - a phi(a) = (root - a) (p'(0) + t p'(t)) (a + K) Q(a), p'(0) rounded."""
+    return (whole_gelu_slope(t) - mp.mpf("0.595008790493011474609375")) / t
+
+
+def whole_gelu_slope(t):
+    """p'(0) + t p'(t)."""
 
     def ratio(a):
-        return mills(2)((a - 2) / (a + 2)) / (a + 2) - a / mp.sqrt(2 * mp.pi)
+        return mills(K)((a - K) / (a + K)) / (a + K) - a / mp.sqrt(2 * mp.pi)
 
     root = mp.findroot(ratio, 0.75)
-    a = 2 * t / (1 - t)
+    a = K * t / (1 - t)
     a += TINY if abs(a - root) < TINY else 0
-    return ratio(a) / (root - a) * mp.exp(t * gelu(t) / 2)
+    return ratio(a) / (root - a) / mills(K)((a - K) / (a + K))
+
+
+def gelu_slope_weight(t):
+    return t / whole_gelu_slope(t) * (1.3 if 0.3 < t < 0.5 else 1)
 
 
 def relative(function):
@@ -95,8 +128,8 @@ def relative(function):
 
 #: name: (function, weight of its error, low, high, degree), the function's result in the dtype.
 POLYNOMIALS = {
-    "exp float": (exp_tail, lambda r: r * r / mp.exp(r), *REDUCED, 4),
-    "exp double": (exp_tail, lambda r: r * r / mp.exp(r), *REDUCED, 9),
+    "exp float": (exp_tail, exp_weight, *REDUCED, 4),
+    "exp double": (exp_tail, exp_weight, *REDUCED, 9),
     "atanh float": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 3),
     "atanh double": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 9),
     # Numba's and NumPy's.
@@ -111,10 +144,10 @@ POLYNOMIALS = {
     "erf to 1 double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf(1), 11),
     "erf float": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 5),
     "erf double": (erf_tail, lambda x2: 1 / (1 + erf_tail(x2)), mp.mpf(0), mp.mpf("0.5625"), 11),
-    # Up to where the value is subnormal; half, for it is an exponent's error. Between, where other
-    # errors are smaller, more is allowed.
-    "gelu float": (gelu, lambda t: t / (5 if 0.2 < t < 0.48 else 2), TINY, mp.mpf("0.868"), 9),
-    "gelu' float": (gelu_slope, relative(gelu_slope), mp.mpf(0), mp.mpf("0.868"), 11),
+    # Up to where the value is subnormal.
+    "gelu float": (gelu, gelu_weight, TINY, scaled("13.13"), 8),
+    "exp of gelu float": (exp_tail, exp_weight, mp.mpf("-0.36"), mp.mpf("0.49"), 4),
+    "gelu' float": (gelu_slope, gelu_slope_weight, mp.mpf("1e-3"), scaled("13.3"), 9),
     # Up to where a exp(-a^2/2) has underflowed; the first Numba's.
     "mills float": (mills(3), relative(mills(3)), mp.mpf(-1), mp.mpf("11.7") / mp.mpf("17.7"), 10),
     "mills double": (mills(4), relative(mills(4)), mp.mpf(-1), mp.mpf("34.8") / mp.mpf("42.8"), 23),
@@ -122,6 +155,9 @@ POLYNOMIALS = {
 
 #: Those of which rounding the coefficients would cost as much again.
 ROUNDED = {"gelu' float"}
+
+#: Those that are evaluated by `factored`, with its shift.
+FACTORED = {"gelu float": mp.mpf("0.9025")}
 
 
 def extrema(errors):
@@ -174,9 +210,32 @@ def remez_rounded(function, weight, low, high, degree):
     return polynomial, error
 
 
+def factored(polynomial, shift):
+    """b, c, d, z, r, z, r, ... of a polynomial as ((b + c y + d v) (y - z) + r) (y - z) + r ...,
+
+    v = x - shift, y = v^2, for an even degree. The z are the zeros in y of what the odd powers of v
+    are v times; they have to be real. So a step takes two coefficients (Knuth, Eve).
+    """
+    coefficients, powers = [], list(polynomial)
+    while powers:  # Horner's division by x - shift: the powers of v
+        for i in range(len(powers) - 2, -1, -1):
+            powers[i] += shift * powers[i + 1]
+        coefficients.append(powers.pop(0))
+    even, odd = coefficients[::2], coefficients[1::2]
+    zeros = sorted(mp.polyroots(odd[::-1]), reverse=True)
+    steps = []
+    for zero in zeros:
+        for i in range(len(even) - 2, -1, -1):
+            even[i] += zero * even[i + 1]
+        steps = [zero, even.pop(0), *steps]
+    return [*even, odd[-1], *steps]
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or POLYNOMIALS:
         search = remez_rounded if name in ROUNDED else remez
         polynomial, error = search(*POLYNOMIALS[name])
         print(f"{name}: 2^{float(mp.log(error, 2)):.1f}")
+        if name in FACTORED:
+            polynomial = factored(polynomial, FACTORED[name])
         print(*(f"    {mp.nstr(c, 33)}" for c in polynomial), sep="\n")
