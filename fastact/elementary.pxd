@@ -152,6 +152,43 @@ cdef inline void quotient(
     low[0] = fma_(-high[0], d_low, rest + n_low) * inverse
 
 
+cdef inline real near_inverse(real d) noexcept nogil:
+    """1 / d to 2^-14 (double 2^-28), without the divider; for d > 0 that are not near overflow.
+
+    It is 0 from `inverse_end` to there. The error is least where the bits of d are those just
+    above a power of 2: there it counts in squareplus.
+    """
+    cdef real y, w
+    if real is float:
+        y = float_of(<uint32_t>0x7ef48000 - bits32(d))
+    else:
+        y = double_of(<uint64_t>0x7fde900000000000 - bits64(d))
+    # y is 6 % off; the constants of a cubic step and the number above are found together.
+    w = fma_(d, y, -<real>1.5011314)
+    y = y * fma_(w, w, <real>0.74885875)
+    if real is double:
+        y = fma_(fma_(-d, y, 1), y, y)
+    return y
+
+
+cdef inline real inverse_end(real unused) noexcept nogil:
+    """A number of which the bits are those that `near_inverse` subtracts from."""
+    if real is float:
+        return float_of(0x7ef48000)
+    else:
+        return double_of(0x7fde900000000000)
+
+
+cdef inline real inverse_root_power(real b) noexcept nogil:
+    """About 2^-29 / sqrt(b), in double 2^-59 / sqrt(b), a power of 2."""
+    if real is float:
+        return float_of(<uint32_t>0x50800000 - (bits32(b) >> 1 & <uint32_t>0x7f800000))
+    else:
+        return double_of(
+            <uint64_t>0x5c30000000000000 - (bits64(b) >> 1 & <uint64_t>0x7ff0000000000000)
+        )
+
+
 cdef inline real unknown(real constant) noexcept nogil:
     """A constant that the compiler does not know, to be a bound."""
     if real is float:

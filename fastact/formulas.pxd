@@ -29,12 +29,15 @@ from fastact.elementary cimport (
     finite,
     fma_,
     head,
+    inverse_end,
+    inverse_root_power,
     lecun_tanh_expm1_series,
     lecun_tanh_series,
     log1p_over_scale,
     mills_ratio,
     nan_or,
     nan_or_constant,
+    near_inverse,
     normal_slope,
     normal_tail,
     power_of_2,
@@ -437,41 +440,54 @@ cdef inline real softplus_derivative_from_output(real y, real beta) noexcept nog
 
 @cython.cdivision(True)
 cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) noexcept nogil:
-    # y = t = a + root, a = |x| / 2, root^2 = a^2 + b / 4; below 0, where x / 2 + root cancels,
-    # (b / 4) / t. The derivative is y / (2 root). x and b are scaled where b is huge, so the square
-    # overflows only where the root is a. What depends on b alone leaves the loop.
-    cdef real one = 1, half = <real>0.5, a, c, scale, inverse, square, root, rest, t, low, q, slope
+    # y = max(x, 0) + q, q = c / t, c = b / 4, t = a + root, a = |x| / 2, root^2 = a^2 + c. The
+    # derivative is c / (2 root t), or 1 less that above 0, with root t = root^2 + a root. a is
+    # scaled by a power of 2 with which c is near 2^-60 (double 2^-120): so the square overflows
+    # only where the root is a, and root t only where the quotient is 0. What depends on b alone
+    # leaves the loop. The root keeps the divider busy: with FMA the quotients do without it.
+    cdef real one = 1, half = <real>0.5, zero = unknown(<real>0), a, c, n, m, scale, square, root
+    cdef real rest, t, low, q, d, inverse, end
     cdef bint far
     b = b if b > 0 else <real>NAN
-    if real is float:
-        scale = <float>9.094947017729282e-13 if b > <float>1e18 else one  # 2^-40
-    else:
-        scale = 2.409919865102884e-181 if b > 1e150 else one  # 2^-600
-    c = b * scale * scale * <real>0.25
-    inverse = finite(one / c)
-    a = abs_(x) * (half * scale)
+    scale = inverse_root_power(b)
+    n = b * scale * <real>0.25
+    c = n * scale
+    m = c * half
+    a = abs_(x) * (scale * half)
     if HAS_FMA:
         square = fma_(a, a, c)
         root = sqrt_(square)
-        rest = fma_(-root, root, square)
+        d = cut_at(fma_(a, root, square), <real>4.951760157141521e27, <real>9.7453140114e288)
+        inverse = near_inverse(d)
+        q = m * inverse
+        d = fma_(inverse, fma_(-d, q, m), q)
+        # The remainder is that of a + root, not of t: the root's error is the largest left.
+        end = unknown(inverse_end(zero) * half)  # where t has an inverse of 0, as infinity has
+        a = end if end < a else a
+        root = cut_at(root, <real>1.8446744073709552e19, <real>1.3407807929942597e154)
+        root = a if a > root else root
+        inverse = near_inverse(a + root)
+        q = n * inverse
+        q = fma_(inverse, fma_(-a, q, fma_(-root, q, n)), q)
     else:
         two_product(a, a, &t, &low)
         square = sum_of(t, c, &q)
         root = sqrt_(square)
-        rest = low + q
+        far = a > (<real>4e18 if sizeof(real) == 4 else <real>1e153)
+        rest = 0 if far else low + q
+        d = square + (a * root + rest)
+        d = m / cut_at(d, <real>4.951760157141521e27, <real>9.7453140114e288)
         two_product(root, root, &t, &low)
         rest = ((square - t) - low) + rest
-    far = a > (<real>4e18 if sizeof(real) == 4 else <real>1e153)
-    root = a if far else root
-    two_sum(root, a, &t, &low)
-    q = c / t
-    # The roundings of sum and root made good, those with 1 / root to a third: 2.75 and 4.5 ulp
-    # without. Infinity has given NaN.
-    inverse = q * inverse
-    slope = fma_(q * inverse, 0 if far else -fma_(rest, inverse * <real>1.5, low), q)
-    q = fma_(q * inverse, 0 if far else -fma_(rest, inverse * <real>0.6666666666666666, low), q)
-    y[0] = (t if x > 0 else q) * (one / scale)
-    dy[0] = nan_or(b, one) if x > finite(x) else (t if x > 0 else slope) / (root + root)
+        root = a if far else root
+        two_sum(root, a, &t, &low)
+        # The roundings of root and sum made good. Infinity has given NaN.
+        q = n / t
+        inverse = q * (one / n)
+        rest = 0 if far else -fma_(rest, inverse * <real>0.6666666666666666, low)
+        q = fma_(q * inverse, rest, q)
+    y[0] = (zero if zero > x else x) + q
+    dy[0] = one - d if x > 0 else d
 
 
 cdef inline real positive_part(real x) noexcept nogil:
