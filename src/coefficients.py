@@ -37,6 +37,13 @@ def atanh_tail(z2):
     return (mp.atanh(z) / z - 1) / z2
 
 
+def log1p_tail(e):
+    """(e - log1p(e)) / e^2."""
+    if e < TINY:
+        return mp.mpf(1) / 2 - e / 3 + e * e / 4
+    return (e - mp.log1p(e)) / (e * e)
+
+
 def tanh_tail(x2):
     """(x - tanh(x)) / x^3 as a function of x^2."""
     if x2 < TINY:
@@ -126,12 +133,22 @@ def relative(function):
     return lambda x: 1 / function(x)
 
 
-#: name: (function, weight of its error, low, high, degree), the function's result in the dtype.
+#: name: (function, weight of its error, low, high, degree), the function's result in the dtype; of
+#: two degrees, those of a quotient of polynomials.
 POLYNOMIALS = {
     "exp float": (exp_tail, exp_weight, *REDUCED, 4),
     "exp double": (exp_tail, exp_weight, *REDUCED, 9),
     "atanh float": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 3),
     "atanh double": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 9),
+    "log1p float": (log1p_tail, lambda e: e * e / mp.log1p(e), TINY, mp.mpf(1), (2, 3)),
+    # In 1 - e: where the error counts, near e = 1, the last steps alone are rounded.
+    "log1p double": (
+        lambda w: log1p_tail(1 - w),
+        lambda w: (1 - w) ** 2 / mp.log1p(1 - w),
+        mp.mpf(0),
+        1 - TINY,
+        (5, 6),
+    ),
     # Numba's and NumPy's.
     "tanh float": (tanh_tail, relative(tanh_tail), mp.mpf(0), mp.mpf(1), 7),
     "tanh double": (tanh_tail, relative(tanh_tail), mp.mpf(0), mp.mpf(1), 15),
@@ -231,9 +248,44 @@ def factored(polynomial, shift):
     return [*even, odd[-1], *steps]
 
 
+def remez_quotient(function, weight, low, high, degrees):
+    """As `remez`: the coefficients of the numerator, then of the denominator, which end in 1."""
+    above, below = degrees
+    count = above + below + 2
+    middle, half, last = (low + high) / 2, (high - low) / 2, 60 * count - 1
+    points = [middle - half * mp.cos(mp.pi * i / last) for i in range(last + 1)]
+    points = [(x, function(x), weight(x)) for x in points]
+    places = [round(i * last / (count - 1)) for i in range(count)]
+    numerator, denominator, error = [], [mp.mpf(1)] + [mp.mpf(0)] * below, mp.mpf(0)
+    for _ in range(20):
+        # Newton's method, for the error's product with the denominator is not linear.
+        for _ in range(8):
+            system, right = [], []
+            for i, (x, f, w) in enumerate(points[place] for place in places):
+                sign, d = (-1) ** i / w, mp.polyval(denominator[::-1], x)
+                row = [x**j for j in range(above + 1)]
+                row += [-(f + sign * error) * x**j for j in range(1, below + 1)]
+                system.append([*row, -sign * d])
+                right.append(f + sign * error * (1 - d))
+            solution = list(mp.lu_solve(mp.matrix(system), mp.matrix(right)))
+            numerator, error = solution[: above + 1], solution[-1]
+            denominator = [mp.mpf(1), *solution[above + 1 : -1]]
+        errors = [
+            w * (mp.polyval(numerator[::-1], x) / mp.polyval(denominator[::-1], x) - f)
+            for x, f, w in points
+        ]
+        if max(map(abs, errors)) < mp.mpf("1.001") * abs(error):
+            break
+        places = extrema(errors)
+        while len(places) > count:
+            places.pop(0 if abs(errors[places[0]]) < abs(errors[places[-1]]) else -1)
+    return [c / denominator[-1] for c in numerator + denominator], max(map(abs, errors))
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or POLYNOMIALS:
         search = remez_rounded if name in ROUNDED else remez
+        search = remez_quotient if isinstance(POLYNOMIALS[name][-1], tuple) else search
         polynomial, error = search(*POLYNOMIALS[name])
         print(f"{name}: 2^{float(mp.log(error, 2)):.1f}")
         if name in FACTORED:
