@@ -246,6 +246,19 @@ cdef inline real expm1_series(real r, real k) noexcept nogil:
     return p
 
 
+cdef inline real expm1_reduced(real r) noexcept nogil:
+    """expm1(r) for |r| <= ln(2) / 2."""
+    cdef real minus_one = -1, r2 = r * r, p, q
+    if real is float:
+        # That of expm1_series with a shorter chain.
+        p = fma_(r, <float>8.3687454e-3, <float>4.1668389e-2)
+        q = fma_(r, <float>1.6666521e-1, <float>4.9999994e-1)
+        p = fma_(fma_(r2, <float>1.3814540e-3, p), r2, q)
+    else:
+        p = -expm1_series(r, minus_one)
+    return fma_(r2, p, r)
+
+
 @cython.cdivision(True)
 cdef inline void exp_minus(real x, real k, real *scale, real *h) noexcept nogil:
     """exp(-k |x|) = scale * (1 + k h), for a constant k that is a power of two.
@@ -402,14 +415,14 @@ cdef inline void exp_of_product(
 
 
 cdef inline real reduced_product(real a, real b, real n, real w, real w_low) noexcept nogil:
-    """a b + n ln 2 for a b = w + w_low, of which a fused product has no need."""
+    """a b + 2 n ln 2 for a b = w + w_low, of which a fused product has no need."""
     cdef real product, low
     if real is float:
-        product = n * <float>0.693145751953125
-        low = <float>1.428606765330187e-06
+        product = n * (2 * <float>0.693145751953125)
+        low = 2 * <float>1.428606765330187e-06
     else:
-        product = n * 6.93147180369123816490e-01
-        low = 1.90821492927058770002e-10
+        product = n * (2 * 6.93147180369123816490e-01)
+        low = 2 * 1.90821492927058770002e-10
     if HAS_FMA:
         return fma_(n, low, fma_(a, b, product))
     return (w + product) + fma_(n, low, w_low)
@@ -452,6 +465,41 @@ cdef inline void exp_of_parts(
         r = r + fma_(n[0], 1.90821492927058770002e-10, a_low)
         scale[0] = double_of(bits64(t) << 52)
     h[0] = fma_(r * r, expm1_series(r, one), -r)
+
+
+cdef inline real gate_unit(real unused) noexcept nogil:
+    """The factor that keeps the exp of `gate_reduced` from overflowing where its inverse matters."""
+    # 2^-40, 2^-200
+    return <real>9.094947017729282e-13 if sizeof(real) == 4 else <real>6.223015277861142e-61
+
+
+cdef inline void gate_reduced(
+    real a, real inverse, real step, real *n, real *scale, real *r
+) noexcept nogil:
+    """n and r of a = n step + r, |r| <= step / 2, and scale = 2^n gate_unit(), for a >= 0.
+
+    inverse is 1 / step, and n step is exact.
+    """
+    cdef real magic = exp_magic(<real>-104 if sizeof(real) == 4 else <real>-712)
+    cdef real t = fma_(a, inverse, magic)
+    n[0] = t - magic
+    r[0] = fma_(-n[0], step, a)
+    if real is float:
+        scale[0] = float_of(bits32(t) << 23)
+    else:
+        scale[0] = double_of(bits64(t) << 52)
+
+
+cdef inline real one_and_exp(real a, real *scale) noexcept nogil:
+    """The rest of (1 + exp(a)) gate_unit() = scale + rest, for 0 <= a up to where 1 / exp(a) is 0."""
+    cdef real n, r
+    if real is float:
+        gate_reduced(a, <float>1.44269504088896341, <float>0.693145751953125, &n, scale, &r)
+        r = fma_(n, -<float>1.428606765330187e-06, r)
+    else:
+        gate_reduced(a, 1.44269504088896341, 6.93147180369123816490e-01, &n, scale, &r)
+        r = fma_(n, -1.90821492927058770002e-10, r)
+    return fma_(scale[0], expm1_reduced(r), gate_unit(a))
 
 
 cdef inline real power_of_2(real n, real magic) noexcept nogil:

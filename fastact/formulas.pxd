@@ -27,10 +27,13 @@ from fastact.elementary cimport (
     exp_of_sum,
     exp_scaled,
     exp_unit,
+    expm1_reduced,
     expm1_series,
     finite,
     float_of,
     fma_,
+    gate_reduced,
+    gate_unit,
     head,
     inverse_end,
     inverse_root_power,
@@ -43,6 +46,7 @@ from fastact.elementary cimport (
     near_inverse,
     normal_slope,
     normal_tail,
+    one_and_exp,
     power_of_2,
     quotient,
     real,
@@ -190,13 +194,12 @@ cdef inline real celu_derivative_from_output(real y, real alpha) noexcept nogil:
 
 @cython.cdivision(True)
 cdef inline void sigmoid_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # t = sigmoid(-|x|) = 1 / (1 + E), E = exp(|x|) = s (1 - h), all of it times gate_unit lest E
-    # overflow: it is E that grows, so the quotient alone makes t subnormal, rounded once. 1.997 ulp;
-    # s + 1 summed first is 2.33 ulp off at -16.66, where 1 is half an ulp of s.
-    cdef real one = 1, minus = -1, unit = gate_unit(x), cut = unknown(exp_cut(<real>0)), a = abs_(x)
-    cdef real s, h, h_low, t
-    exp_scaled(cut if cut < a else a, minus, gate_magic(x), &s, &h, &h_low)
-    t = unit / (s + fma_(-s, h, unit))
+    # t = sigmoid(-|x|) = 1 / (1 + exp(|x|)): the exponential grows, so the quotient alone makes t
+    # subnormal, rounded once. 1.997 ulp; with the power of two and 1 summed first it is 2.33 ulp
+    # off at -16.66, where 1 is half an ulp of that.
+    cdef real one = 1, unit = gate_unit(x), scale, rest, t
+    rest = one_and_exp(cut_at(abs_(x), 104, 746), &scale)
+    t = unit / (scale + rest)
     y[0] = one - t if x > 0 else t
     # t (1 - t), with t the small one of the two: nothing is lost at either tail.
     dy[0] = fma_(-t, t, t)
@@ -566,119 +569,154 @@ cdef inline real not_below(real x, real end_of_float, real end_of_double) noexce
     return end if end > x else x
 
 
-cdef inline real gate_unit(real unused) noexcept nogil:
-    """The factor that keeps exp(-w) from overflowing where x exp(w) is not yet 0."""
-    # 2^-40, 2^-200
-    return <real>9.094947017729282e-13 if sizeof(real) == 4 else <real>6.223015277861142e-61
-
-
-cdef inline real gate_magic(real unused) noexcept nogil:
-    return exp_magic(<real>-104 if sizeof(real) == 4 else <real>-712)
-
-
 @cython.cdivision(True)
 cdef inline void gate(
-    real x, real a, real w, real scale, real unit, real h, real v, real v_low, bint refined,
-    real *y, real *dy
+    real x, real a, real scale, real e, real rest, bint refined, real *y, real *dy
 ) noexcept nogil:
-    """x sigmoid(w) and its derivative, w a function of x; exp(-w) is scale / unit * (1 + h).
+    """x sigmoid(w) and its derivative, w a function of x as odd and growing as x.
 
-    `a` is x, cut where the value has vanished, and v = x w'(x). The value is a / (1 + e), where
-    neither e = exp(-w) is rounded nor the sum of 1 and its power of two. With t = sigmoid(w), the
-    derivative is t (1 + v e t) for w > 0, else t (1 + v - v t). Beyond w = 40 all but x may be
-    anything.
+    `a` is |x|, cut where the results have vanished, and 1 + exp(|w|) is (scale + e) / gate_unit().
+    With t = sigmoid(-|w|) the value is max(x, 0) - a t; the derivative, with rest = 1 - x w'(x), is
+    p = t (rest + (1 - rest) t) below 0 and 1 - p above. gate_unit() is the last factor of both, for
+    t may be subnormal where they are not.
     """
-    cdef real one = 1, zero = 0, d = scale + unit, rest = unit - (d - scale), e, g, sum, base
-    cdef bint above = w > 0, beyond = w > 40
-    e = fma_(scale, h, rest)
-    sum = d + e
-    y[0] = x if beyond else (a / sum) * unit
-    g = one / sum
-    base = one + (zero if above else v)
-    h = (fma_(scale, h, scale) if above else -unit) * g
-    h = fma_(v, h, zero if above else v_low)
-    if refined or not HAS_FMA:  # what rounding 1 + e cost: quick_gelu' is 4.02 ulp off without
-        h = fma_(((sum - d) - e) * g, base + (h + h), h)
-    dy[0] = one if beyond else (g * (base + h)) * unit
+    cdef real one = 1, half = <real>0.5, unit = gate_unit(x), d = scale + e, p
+    y[0] = fma_(-unit, a / d, positive_part(x))
+    p = fma_(one / d, fma_(-unit, rest, unit), rest)
+    # gelu_tanh' and quick_gelu' are up to 4.3 ulp off if a product gives p.
+    p = p / d if refined else p * (one / d)
+    dy[0] = fma_(-p, copysign_(unit, x), half + copysign_(half, x))
 
 
 cdef inline void silu_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    cdef real none = <real>-0.0, one = 1, a, scale, h, h_low
-    a = not_below(x, -110, -760)
-    exp_scaled(a, one, gate_magic(x), &scale, &h, &h_low)
-    gate(x, a, a, scale, gate_unit(x), h, a, none, False, y, dy)
-
-
-cdef inline real plain_magic(real unused) noexcept nogil:
-    """That of exp_scaled without a bias, where no power of two is small."""
-    return <real>(12582912 + 127) if sizeof(real) == 4 else <real>(6755399441055744.0 + 1023)
+    cdef real one = 1, a = cut_at(abs_(x), 110, 760), scale, rest = one_and_exp(a, &scale)
+    gate(x, a, scale, rest, one - a, False, y, dy)
 
 
 @cython.cdivision(True)
 cdef inline void swish_with_derivative(real x, real beta, real *y, real *dy) noexcept nogil:
-    # x may be anything where exp(-w) matters: instead of by gate_unit, exp(-w) is kept from
-    # overflowing by a factor of its own where n is above 126 (double 1022), 0 from 253 (2045) on.
-    cdef real zero = <real>-0.0, one = 1, a, w, w_low, t, r, top, unit, scale, lowest
-    cdef real magic = plain_magic(x), most
-    most = unknown(magic + (<real>126 if sizeof(real) == 4 else <real>1022))
+    # x / (1 + e), e = exp(w), w = -beta x: x may be anything where e matters, so instead of by
+    # gate_unit, e is kept from overflowing by a factor of its own where n is above 126 (double
+    # 1022), 0 from 253 (2045) on. Below w = -80 e is nothing. With t = 1 / (1 + e) the derivative
+    # is t (1 - w e t) for w < 0, else t (1 - w + w t).
+    cdef real zero = <real>-0.0, one = 1, half = <real>0.5, most = finite(<real>INFINITY), magic
+    cdef real inverse, far, near, up, down, a, b, w, w_low, t, top, scale, unit, q, d, slope
+    cdef bint above
+    # That of exp_scaled without a bias, and halved with n, for beta / ln 2 may overflow.
+    if real is float:
+        magic = <float>(12582912 + 127) / 2
+        top = magic + 63
+    else:
+        magic = (6755399441055744.0 + 1023) / 2
+        top = magic + 511
     beta = copysign_(finite(abs_(beta)), beta)
-    lowest = finite((<real>175.5 if sizeof(real) == 4 else <real>1417.5) * (one / abs_(beta)))
-    a = clipped(x, -lowest, lowest)
-    two_product(a, beta, &w, &w_low)
+    inverse = one / abs_(beta)
+    far = finite((<real>175.5 if sizeof(real) == 4 else <real>1417.5) * inverse)
+    near = finite(<real>80 * inverse)
+    # The bounds as sums, for choices would not leave the loop. Half of infinity is infinity, where
+    # beta is 0, so there are none for a.
+    up = half + copysign_(half, beta)
+    down = one - up
+    b = clipped(x, -fma_(down, near, up * far), fma_(up, near, down * far))
+    far = far + (inverse - finite(inverse))
+    a = clipped(x, -(far + down * most + down * most), far + up * most + up * most)
+    two_product(b, -beta, &w, &w_low)
     if not HAS_FMA:
-        w_low = w_low if abs_(w_low) <= abs_(w) else 0  # NaN where a is too large to be split
-    t = fma_(w, -<real>1.44269504088896341, magic)
-    top = most if most < t else t
-    r = reduced_product(a, beta, t - magic, w, w_low)
+        w_low = w_low if abs_(w_low) <= abs_(w) else 0  # NaN where b is too large to be split
+    t = fma_(b, beta * -<real>0.72134752044448170, magic)
+    top = unknown(top)
+    top = top if top < t else t
     scale = power_of_2(top, zero)
     unit = power_of_2(top - t, magic)
-    gate(x, a, w, scale, unit, fma_(r * r, expm1_series(r, one), -r), w, w_low, False, y, dy)
-    y[0] = x * <real>0.5 if beta == 0 else y[0]  # half of infinity too
+    q = expm1_reduced(reduced_product(b, -beta, magic - t, w, w_low))
+    d = scale + fma_(scale, q, unit)
+    y[0] = a / d * unit
+    above = w < 0
+    slope = fma_(b, beta, one) if HAS_FMA else (one - w) - w_low
+    q = (fma_(-scale, q, -scale) if above else unit) / d
+    dy[0] = fma_(w, q, one if above else slope) / d * unit
 
 
 cdef inline void quick_gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    cdef real beta = <real>1.702, beta_low = <real>(1.702 - <double>beta), a, w, w_low, n, scale, h
-    a = not_below(x, -66, -450)
-    two_product(a, beta, &w, &w_low)
-    w_low = fma_(a, beta_low, w_low)
-    exp_of_parts(w, w_low, gate_magic(x), &n, &scale, &h)
-    gate(x, a, w, scale, gate_unit(x), h, w, w_low, False, y, dy)
+    # Not 1.702 x is reduced by multiples of ln 2, but x by those of ln(2) / 1.702, the double.
+    cdef real one = 1, k = <real>1.702, a = cut_at(abs_(x), 66, 450), n, scale, r, e, v, v_low, p
+    if real is float:
+        gate_reduced(a, <float>2.4554669595930157, <float>0.407257080078125, &n, &scale, &r)
+        r = fma_(n, <float>2.567410707074373e-06, r)
+        # src/coefficients.py, "exp of quick_gelu"
+        p = <float>0.0336021222
+        p = fma_(p, r, <float>0.119556397)
+        p = fma_(p, r, <float>0.34965843)
+        p = fma_(p, r, <float>0.821717739)
+        p = fma_(p, r, <float>1.44840181)
+        if HAS_FMA:
+            e = fma_(scale * r, fma_(p, r, k), gate_unit(x))
+        else:
+            e = fma_(scale, fma_(r * r, p, k * r), gate_unit(x))
+    else:
+        gate_reduced(a, 2.4554669595930157, 0.40725451266746404, &n, &scale, &r)
+        r = fma_(k, r, n * (k * 4.6105613979999193e-14))
+        e = fma_(scale, expm1_reduced(r), gate_unit(x))
+    if HAS_FMA:
+        v = fma_(-k, a, one)
+    else:
+        two_product(k, a, &v, &v_low)
+        v = (one - v) - v_low
+    gate(x, a, scale, e, v, True, y, dy)
 
 
 cdef inline void gelu_tanh_with_derivative(real x, real *y, real *dy) noexcept nogil:
-    # w = x (A + B x^2), A = 2 sqrt(2 / pi), B = 0.044715 A. The bits of A are so few that
-    # q = (A + B x^2) - A is exact.
-    cdef real A, A_low, B = <real>0.07135481627260025, B_low
-    cdef real a, z, z_low, p, p_low, g, g_low, q, q_low, w, w_low, v, v_low, n, scale, h
-    if real is float:
-        A, A_low = <float>1.595768928527832, <float>1.930778986805098e-07
-        B_low = <float>(0.07135481627260025 - <double>B)
-    else:
-        A, A_low = 1.5957691216057341, -3.430362161966579e-15
-        B_low = -4.1218577217431828e-18
-    a = not_below(x, <real>-10.9, <real>-21.8)
+    # w = B x (C + x^2), 1 / C the double 0.044715, of which w / B is computed, in two parts, and
+    # reduced by multiples of ln(2) / B. The bits of C are so few that g - C is exact.
+    cdef real B = <real>0.07135481627260025, B3 = <real>0.21406444881780073, C, C_low
+    cdef real A = <real>1.5957691216057308, A_low, one = 1
+    cdef real a = cut_at(abs_(x), <real>10.9, <real>21.8)
+    cdef real z, z_low, g, g_low, w, w_low, n, scale, r, e, p, v, v_low, high, low
     two_product(a, a, &z, &z_low)
-    if HAS_FMA:
-        g = fma_(B, z, A)
-        q = g - A
-        q_low = fma_(B, z_low, fma_(B, z, -q))
+    if real is float:
+        C, C_low, A_low = <float>22.363861083984375, -<float>1.08174799e-6, -<float>4.53406803e-8
     else:
-        two_product(B, z, &p, &p_low)
-        g = p + A
-        q = g - A
-        q_low = (p - q) + fma_(B, z_low, p_low)
-    q_low = fma_(B_low, z, q_low)
+        C, C_low, A_low = 22.36386000223638, 8.1664076543347415e-15, -9.969308809110920e-17
+    g = z + C
+    g_low = (z - (g - C)) + (z_low + C_low)
     two_product(a, g, &w, &w_low)
-    w_low = fma_(a, q_low + A_low, w_low)
-    exp_of_parts(w, w_low, gate_magic(x), &n, &scale, &h)
-    # x w' = x (A + 3 B x^2)
-    p = <real>3 * q
-    g = A + p
-    g_low = ((p - (g - A)) + ((q + q) + (q - p))) + fma_(<real>3, q_low, A_low)
-    two_sum(g, g_low, &g, &g_low)
-    two_product(a, g, &v, &v_low)
-    v_low = fma_(a, g_low, v_low)
-    gate(x, a, w, scale, gate_unit(x), h, v, v_low, True, y, dy)
+    w_low = fma_(a, g_low, w_low)
+    if real is float:
+        gate_reduced(w, <float>0.10294323958002349, <float>9.714111328125, &n, &scale, &r)
+        low = fma_(n, <float>2.0300101303904393e-05, w_low)
+        high, r = r, r + low
+        # src/coefficients.py, "exp of gelu_tanh"
+        p = <float>1.81565804e-10
+        p = fma_(p, r, <float>1.54676343e-8)
+        p = fma_(p, r, <float>1.08021254e-6)
+        p = fma_(p, r, <float>6.05504756e-5)
+        p = fma_(p, r, <float>2.54575443e-3)
+        if HAS_FMA:
+            e = fma_(scale * r, fma_(p, r, B), gate_unit(x))
+        else:  # that is 2.05 ulp off at -5.19685
+            e = fma_(scale, fma_(B, high, fma_(B, low, r * r * p)), gate_unit(x))
+    else:
+        gate_reduced(w, 0.10294323958002349, 9.714091028024995, &n, &scale, &r)
+        low = B * fma_(n, 1.2988940133329521e-12, w_low)
+        if HAS_FMA:
+            r = fma_(B, r, low)
+        else:
+            two_product(B, r, &high, &v_low)
+            r = high + (v_low + low)
+        e = fma_(scale, expm1_reduced(r), gate_unit(x))
+    # 1 - x w' = 1 - x (A + 3 B x^2), A = B C: near the root of the derivative A x is near 1.
+    if not HAS_FMA or real is double:
+        A_low = fma_(B3, z_low, A_low)
+    if HAS_FMA:
+        v = fma_(-a, fma_(B3, z, A_low), fma_(-a, A, one))
+    else:
+        two_product(B3, z, &high, &low)
+        g = sum_of(A, high, &g_low)
+        g_low = g_low + (A_low + low)
+        two_product(a, g, &v, &v_low)
+        high = sum_of(-v, one, &low)
+        v = high - (fma_(a, g_low, v_low) - low)
+    gate(x, a, scale, e, v, True, y, dy)
 
 
 @cython.cdivision(True)

@@ -2,13 +2,14 @@
 
 Each is the minimax polynomial, by Remez exchange at 60 digits, of a function for which the error
 is weighted as it reaches the result; a degree is the least whose error (printed in bits) is
-small beside half an ulp. Needs mpmath.
+small beside half an ulp. Needs mpmath and NumPy.
 """
 
 import struct
 import sys
 
 import mpmath
+import numpy as np
 
 mp = mpmath.mp.clone()
 mp.dps = 60
@@ -27,6 +28,17 @@ def exp_tail(r):
 
 def exp_weight(r):
     return r * r / mp.exp(r)
+
+
+def gate_exp(k):
+    """(exp(k r) - 1 - k r) / r^2, where k is to be the nearest float: also what that costs."""
+    nearest = rounded(k)
+    return lambda r: (mp.expm1(k * r) - nearest * r) / (r * r)
+
+
+def rounded(x):
+    """The float nearest to x."""
+    return mp.mpf(struct.unpack("f", struct.pack("f", x))[0])
 
 
 def atanh_tail(z2):
@@ -129,6 +141,10 @@ def gelu_slope_weight(t):
     return t / whole_gelu_slope(t) * (1.3 if 0.3 < t < 0.5 else 1)
 
 
+#: w = GELU_TANH x (C + x^2)
+QUICK_GELU, GELU_TANH = mp.mpf("1.702"), 2 * mp.sqrt(2 / mp.pi) * mp.mpf("0.044715")
+
+
 def relative(function):
     return lambda x: 1 / function(x)
 
@@ -137,6 +153,16 @@ def relative(function):
 #: two degrees, those of a quotient of polynomials.
 POLYNOMIALS = {
     "exp float": (exp_tail, exp_weight, *REDUCED, 4),
+    **{
+        f"exp of {name} float": (
+            gate_exp(k),
+            lambda r, k=k: r * r / mp.exp(k * r),
+            REDUCED[0] / k,
+            -REDUCED[0] / k,
+            4,
+        )
+        for name, k in (("quick_gelu", QUICK_GELU), ("gelu_tanh", GELU_TANH))
+    },
     "exp double": (exp_tail, exp_weight, *REDUCED, 9),
     "atanh float": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 3),
     "atanh double": (atanh_tail, lambda z2: z2, TINY, mp.mpf("0.11112"), 9),
@@ -172,6 +198,8 @@ POLYNOMIALS = {
 
 #: Those of which rounding the coefficients would cost as much again.
 ROUNDED = {"gelu' float"}
+#: Those of which the function has a pole, if hardly any, where it has no weight.
+POLES = {"exp of quick_gelu float", "exp of gelu_tanh float"}
 
 #: Those that are evaluated by `factored`, with its shift.
 FACTORED = {"gelu float": mp.mpf("0.9025")}
@@ -223,7 +251,7 @@ def remez_rounded(function, weight, low, high, degree):
         found, error = remez(
             lambda x: function(x) - mp.polyval(polynomial[::-1], x), weight, low, high, i
         )
-        polynomial[i] = mp.mpf(struct.unpack("f", struct.pack("f", found[i]))[0])
+        polynomial[i] = rounded(found[i])
     return polynomial, error
 
 
@@ -282,9 +310,31 @@ def remez_quotient(function, weight, low, high, degrees):
     return [c / denominator[-1] for c in numerator + denominator], max(map(abs, errors))
 
 
+def lawson_rounded(function, weight, low, high, degree):
+    """By Lawson's weighted least squares, each coefficient rounded before those of higher degree."""
+    middle, half, count = (low + high) / 2, (high - low) / 2, 2001
+    xs = [middle + half * mp.cos(mp.pi * (i + mp.mpf(1) / 2) / count) for i in range(count)]
+    xs = [x for x in xs if abs(x) > half / 1000]
+    weights = np.array([float(weight(x)) for x in xs])
+    rest = np.array([float(function(x) * weight(x)) for x in xs])
+    powers = np.array([[float((x / half) ** j) for j in range(degree + 1)] for x in xs])
+    powers *= weights[:, None]
+    polynomial = []
+    for i in range(degree + 1):
+        share = np.full(len(xs), 1 / len(xs))
+        for _ in range(400):
+            root = np.sqrt(share)
+            found = np.linalg.lstsq(powers[:, i:] * root[:, None], rest * root, rcond=None)[0]
+            share *= abs(powers[:, i:] @ found - rest)
+            share /= share.sum()
+        polynomial.append(rounded(found[0] / half**i))
+        rest = rest - float(polynomial[i] * half**i) * powers[:, i]
+    return polynomial, mp.mpf(float(abs(rest).max()))
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or POLYNOMIALS:
-        search = remez_rounded if name in ROUNDED else remez
+        search = remez_rounded if name in ROUNDED else lawson_rounded if name in POLES else remez
         search = remez_quotient if isinstance(POLYNOMIALS[name][-1], tuple) else search
         polynomial, error = search(*POLYNOMIALS[name])
         print(f"{name}: 2^{float(mp.log(error, 2)):.1f}")
