@@ -417,7 +417,7 @@ cdef inline void softplus_with_derivative(real x, real beta, real *y, real *dy) 
     # max(x, 0) + log1p(e) / beta, e = exp(-beta |x|) = s (1 + h). s is scale 2^-bias, a factor that
     # comes last for the quotient may be subnormal where e is not and the other way round: below 1
     # beta makes tails normal of which e underflows. From the cut on scale is 0.
-    cdef real one = 1, zero = unknown(<real>0), bias, unit, inverse, rest, scale, s, h, t
+    cdef real one = 1, bias, unit, inverse, rest, scale, s, h, t
     beta = beta if beta > 0 else <real>NAN
     if real is float:
         bias = 126 if beta < 1 else 30
@@ -436,7 +436,7 @@ cdef inline void softplus_with_derivative(real x, real beta, real *y, real *dy) 
     s = without_bias(scale, unit)
     t = log1p_over_scale(s, h, fma_(s, h, s), rest * <real>0.4)
     inverse = scale * inverse
-    y[0] = fma_(inverse, t, zero if zero > x else x) + inverse
+    y[0] = fma_(inverse, t, not_below(x, 0, 0)) + inverse
     s = scale * unit
     t = s * ((one + h) / (one + fma_(s, h, s)))
     dy[0] = one - t if x > 0 else t
@@ -463,8 +463,8 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
     # scaled by a power of 2 with which c is near 2^-60 (double 2^-120): so the square overflows
     # only where the root is a, and root t only where the quotient is 0. What depends on b alone
     # leaves the loop. The root keeps the divider busy: with FMA the quotients do without it.
-    cdef real one = 1, half = <real>0.5, zero = unknown(<real>0), a, c, n, m, scale, square, root
-    cdef real rest, t, low, q, d, inverse, end
+    cdef real one = 1, half = <real>0.5, a, c, n, m, scale, square, root, rest, t, low, q, d
+    cdef real inverse, end
     cdef bint far
     b = b if b > 0 else <real>NAN
     scale = inverse_root_power(b)
@@ -480,7 +480,7 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
         q = m * inverse
         d = fma_(inverse, fma_(-d, q, m), q)
         # The remainder is that of a + root, not of t: the root's error is the largest left.
-        end = unknown(inverse_end(zero) * half)  # where t has an inverse of 0, as infinity has
+        end = unknown(inverse_end(b) * half)  # where t has an inverse of 0, as infinity has
         a = end if end < a else a
         root = cut_at(root, <real>1.8446744073709552e19, <real>1.3407807929942597e154)
         root = a if a > root else root
@@ -504,14 +504,13 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
         inverse = q * (one / n)
         rest = 0 if far else -fma_(rest, inverse * <real>0.6666666666666666, low)
         q = fma_(q * inverse, rest, q)
-    y[0] = (zero if zero > x else x) + q
+    y[0] = not_below(x, 0, 0) + q
     dy[0] = one - d if x > 0 else d
 
 
 cdef inline real positive_part(real x) noexcept nogil:
     """x or, below 0, the zero that leaves the sign of a difference right."""
-    cdef real zero = unknown(<real>-0.0)
-    return zero if zero > x else x
+    return not_below(x, <real>-0.0, <real>-0.0)
 
 
 cdef inline void gelu_with_derivative(real x, real *y, real *dy) noexcept nogil:
