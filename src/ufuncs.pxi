@@ -23,9 +23,10 @@
 # is no such wait, and no loss. For the others those cost more than the wait (1.2 to 1.5), and so
 # does writing by way of a block elsewhere (1.15).
 #
-# An output of 32 MB or more of those that memory bounds goes past the caches, from a block in L1: what
-# is not read before it is overwritten takes 0.8 of the time (identity, relu, clamps; a value, a pair or
-# a backward alike). The others have no store to hide behind while they compute: 1.1 to 1.4 there.
+# Outputs of 32 MB or more of a pair or a backward that memory bounds go past the caches, from a block in
+# L1: not to fetch what is overwritten takes 0.5 to 0.9 of the time (identity, relu, clamps). A value
+# alone takes 0.7 to 1.2, from run to run. The others would compute while no store is under way: 1.1
+# to 1.4.
 #
 # The loops are registered as NumPy 2 array methods that raise no floating-point errors: masked
 # lanes overflow where the result does not. It also makes a call cheaper, 0.8 x np.tanh's.
@@ -923,7 +924,8 @@ cdef object new_ufunc(
     kernels.nout = len(kind.outputs)
     kernels.takes_bfloat16 = False
     kernels.adds_bias = adds_bias
-    kernels.streams = row.cost in ("copy", "max")
+    operands = len(kind.inputs) + len(kind.outputs)
+    kernels.streams = row.cost in ("copy", "max") and operands > 2
     KERNELS[public, "float32"] = <size_t>of_float
     KERNELS[public, "float64"] = <size_t>of_double
     _kept_alive.extend((name, doc))
