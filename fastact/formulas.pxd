@@ -35,7 +35,7 @@ from fastact.elementary cimport (
     gate_reduced,
     gate_unit,
     head,
-    inverse_end,
+    inverse_half_end,
     inverse_root_power,
     lecun_tanh_expm1_series,
     lecun_tanh_series,
@@ -462,7 +462,7 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
     # derivative is c / (2 root t), or 1 less that above 0, with root t = root^2 + a root. a is
     # scaled by a power of 2 with which c is near 2^-60 (double 2^-120): so the square overflows
     # only where the root is a, and root t only where the quotient is 0. What depends on b alone
-    # leaves the loop. The root keeps the divider busy: with FMA the quotients do without it.
+    # leaves the loop.
     cdef real one = 1, half = <real>0.5, a, c, n, m, scale, square, root, rest, t, low, q, d
     cdef real inverse, end
     cdef bint far
@@ -475,12 +475,16 @@ cdef inline void squareplus_with_derivative(real x, real b, real *y, real *dy) n
     if HAS_FMA:
         square = fma_(a, a, c)
         root = sqrt_(square)
-        d = cut_at(fma_(a, root, square), <real>4.951760157141521e27, <real>9.7453140114e288)
-        inverse = near_inverse(d)
-        q = m * inverse
-        d = fma_(inverse, fma_(-d, q, m), q)
+        d = fma_(a, root, square)
+        if HAS_MASKS:
+            d = cut_at(d, <real>4.951760157141521e27, <real>9.7453140114e288)
+            inverse = near_inverse(d)
+            q = m * inverse
+            d = fma_(inverse, fma_(-d, q, m), q)
+        else:
+            d = m / d
         # The remainder is that of a + root, not of t: the root's error is the largest left.
-        end = unknown(inverse_end(b) * half)  # where t has an inverse of 0, as infinity has
+        end = unknown(inverse_half_end(b))  # from there t has an inverse of 0, as infinity has
         a = end if end < a else a
         root = cut_at(root, <real>1.8446744073709552e19, <real>1.3407807929942597e154)
         root = a if a > root else root
