@@ -29,7 +29,10 @@ except ImportError as error:
     raise SystemExit(f"{error.name} is missing: pip install fastact[bench]") from None
 
 BATCHES, WIDTHS, QUICK_WIDTHS = [128, 1024], [64, 256, 1024, 4096], [64, 512]
-OUTPUTS, RATE, TOLERANCE = 16, 1e-3, 1e-4
+OUTPUTS, RATE = 16, 1e-3
+#: Of a step's norm. Single weights say less: a matrix product that is rounded otherwise turns a few
+#: of a million ReLUs on or off, 5e-4 at batch 1024 and width 4096.
+TOLERANCE = 2e-3
 TORCH, COMPILED = "PyTorch", "torch.compile"
 
 
@@ -171,8 +174,7 @@ def contenders(data, row, threads, names):
             continue
         moved = network.result() - data.weights[0]
         expected = moved if expected is None else expected
-        scale = np.abs(expected).max()
-        if not np.allclose(moved, expected, rtol=0, atol=TOLERANCE * scale + 1e-7):
+        if not np.linalg.norm(moved - expected) <= TOLERANCE * np.linalg.norm(expected):
             failures[name] = "another result than fastact's"
             continue
         networks[name] = network
